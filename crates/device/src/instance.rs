@@ -1,0 +1,80 @@
+//! One device of a kind: its name, its account and its people.
+
+use crate::{definition::ActuatorMode, jid::BareJid, time::UnixMillis, value::Secret};
+use alloc::{string::String, vec::Vec};
+use serde::{Deserialize, Serialize};
+
+/// What makes one device of a definition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Name in its fleet: `kettle-3`. With the fleet's seed it determines the device's randomness, and nothing else does.
+    pub name: String,
+    /// Seed of the fleet.
+    pub seed: u64,
+    /// Serial number (0x2A25).
+    pub serial: String,
+    /// Wall-clock time at which the device was switched on.
+    pub epoch: UnixMillis,
+    /// The account it signs in with.
+    pub account: Account,
+    /// People who may read, command and control it from the start.
+    pub owners: Vec<BareJid>,
+    /// How it comes to its owners.
+    pub commissioning: Commissioning,
+    /// Who may read its nodes.
+    pub access: Access,
+    /// Where its nodes live.
+    pub addressing: Addressing,
+    /// Overrides the definition's [`ActuatorMode`] unless `Auto`.
+    pub actuators: ActuatorMode,
+}
+
+/// An XMPP account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its bare JID.
+    pub jid: BareJid,
+    /// Its password.
+    pub password: Secret,
+    /// The resource to bind.
+    pub resource: String,
+}
+
+/// How a device comes to its owners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Commissioning {
+    /// The owners are in its roster from the start; no word is exchanged.
+    #[default]
+    Preset,
+    /// It says hello to the first owner, waits for the mirror, adds the owner and says `Setup done!` (thesis 4.3).
+    Handshake,
+}
+
+/// Who may read the nodes (`pubsub#access_model`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// Contacts with a presence subscription.
+    #[default]
+    Presence,
+    /// Anyone.
+    Open,
+    /// Only the owners, by affiliation.
+    Whitelist,
+    /// Contacts in one of these roster groups; few servers take it.
+    Roster(Vec<String>),
+}
+
+/// Where the nodes live.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Addressing {
+    /// At the device's own bare JID (XEP-0163), as the reference client expects.
+    #[default]
+    Pep,
+    /// On a pubsub service, as the thesis prints it.
+    Service {
+        /// Address of the service: `pubsub.example.org`.
+        host: String,
+        /// Put before each node name, so that devices do not collide.
+        prefix: String,
+    },
+}

@@ -1,0 +1,257 @@
+//! What goes into a device and what comes out of it.
+
+use crate::{definition::ChannelId, instance::Account, time::Instant, value::Value, xml::Element};
+use alloc::{boxed::Box, string::String};
+
+/// Something that happened to the device.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The moment last asked for with [`Output::WaitUntil`] has come, or is past.
+    Timeout,
+    /// The stream is authenticated and bound, or resumed without loss.
+    StreamUp {
+        /// The full JID it is bound to.
+        jid: String,
+        /// Whether the earlier session goes on (XEP-0198): nothing was lost.
+        resumed: bool,
+    },
+    /// The stream is gone, or the attempt to open it failed. The device decides when to try again.
+    StreamDown(StreamFailure),
+    /// A stanza came in: `iq`, `message` or `presence` in `jabber:client`.
+    Stanza(Box<Element>),
+    /// The permission asked for with [`Output::RequestSetup`] is given.
+    SetupGranted,
+    /// A value set by hand at the device: a switch turned, a button pressed.
+    Operate(ChannelId, Value),
+    /// A reading replaced from outside, until the behaviour moves it on.
+    Inject(ChannelId, Value),
+    /// Leave: say goodbye and close the stream.
+    Stop,
+}
+
+/// Something the body has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Open a stream with this account; answer with [`Input::StreamUp`] or [`Input::StreamDown`].
+    OpenStream(Account),
+    /// Close the stream, or give up opening it. No answer is expected.
+    CloseStream,
+    /// Send this stanza.
+    Send(Element),
+    /// Ask for permission to create nodes; answer with [`Input::SetupGranted`]. Servers deadlock when a whole fleet
+    /// creates nodes at once (docs/PROTOCOL.md), so a body bounds how many devices do.
+    RequestSetup,
+    /// Give that permission back.
+    ReleaseSetup,
+    /// Show this colour.
+    Led(Colour),
+    /// Tell whoever watches.
+    Event(Event),
+    /// Nothing more to do until this moment; come back with [`Input::Timeout`] then.
+    WaitUntil(Instant),
+}
+
+/// Colour of the status light (thesis 5.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// Booting, or stopped by a failure that needs a person.
+    Red,
+    /// Waiting to be commissioned over Bluetooth.
+    Blue,
+    /// Connecting.
+    Yellow,
+    /// Online.
+    Green,
+}
+
+/// Why a stream is down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamFailure {
+    /// What kind of failure.
+    pub kind: FailureKind,
+    /// What happened, in words, with the server's own text where there is one.
+    pub text: String,
+}
+
+/// Kind of a stream failure; each has its own next step for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// The server's address cannot be found.
+    Unresolved,
+    /// No connection: refused, unreachable, timed out.
+    Unreachable,
+    /// The certificate or the TLS handshake was refused.
+    Tls,
+    /// The server offers no TLS where it is required.
+    NoTls,
+    /// User name or password refused, or the account does not exist (servers do not tell which).
+    Authentication,
+    /// The account is disabled or expired.
+    AccountDisabled,
+    /// No common authentication mechanism.
+    NoMechanism,
+    /// Another session took this one's place.
+    Conflict,
+    /// The server closed the stream because of a policy: rate, size, connection count.
+    Policy,
+    /// Another stream error.
+    StreamError,
+    /// The connection broke.
+    Lost,
+    /// The server does not speak XMPP as it should.
+    Protocol,
+}
+
+impl FailureKind {
+    /// Whether trying again can help without a person doing something first.
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::Authentication | Self::AccountDisabled | Self::NoMechanism | Self::Conflict => false,
+            Self::Unresolved
+            | Self::Unreachable
+            | Self::Tls
+            | Self::NoTls
+            | Self::Policy
+            | Self::StreamError
+            | Self::Lost
+            | Self::Protocol => true,
+        }
+    }
+
+    /// Short name, for states and counters: `authentication`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unresolved => "unresolved",
+            Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
+            Self::NoTls => "no-tls",
+            Self::Authentication => "authentication",
+            Self::AccountDisabled => "account-disabled",
+            Self::NoMechanism => "no-mechanism",
+            Self::Conflict => "conflict",
+            Self::Policy => "policy",
+            Self::StreamError => "stream-error",
+            Self::Lost => "lost",
+            Self::Protocol => "protocol",
+        }
+    }
+
+    /// What a person can do about it.
+    pub const fn next_step(self) -> &'static str {
+        match self {
+            Self::Unresolved => "check the server's name, or give `host` and `port`",
+            Self::Unreachable => "check that the server runs and that host and port are right",
+            Self::Tls => "give the server's CA with `ca_file`, or check the certificate's name and dates",
+            Self::NoTls => "turn STARTTLS on at the server, or use `security: plain` on loopback",
+            Self::Authentication => "check the account and its password, or let `accounts: register` make it",
+            Self::AccountDisabled => "ask the server's administrator about the account",
+            Self::NoMechanism => "turn SCRAM-SHA-1, SCRAM-SHA-256 or PLAIN on at the server",
+            Self::Conflict => {
+                "another session uses this account and resource; give each device its own account"
+            }
+            Self::Policy => "the server limits this client; see its shaper and limit settings",
+            Self::StreamError | Self::Protocol => "see the server's log",
+            Self::Lost => "nothing: the device reconnects by itself",
+        }
+    }
+}
+
+/// Something worth telling: what a watcher, a recorder or a test sees of a device.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The session changed its state.
+    Session(Session),
+    /// A channel has a new value.
+    Reading(ChannelId, Value),
+    /// The server has acknowledged a published item of this channel.
+    Published(ChannelId),
+    /// The server refused to publish or to answer a request.
+    PublishFailed {
+        /// The item or node.
+        what: String,
+        /// The server's error condition and text.
+        why: String,
+    },
+    /// A contact or a person at the device set an actuator.
+    Actuated {
+        /// The actuator.
+        channel: ChannelId,
+        /// Its new value.
+        value: Value,
+        /// Who did it, as far as the server says.
+        by: Option<String>,
+    },
+    /// A request was refused and the old value reported again.
+    Refused {
+        /// What was asked, shortened: an item id, a command, a stanza.
+        what: String,
+        /// Who asked, if known.
+        by: Option<String>,
+        /// Why it was refused.
+        why: String,
+    },
+    /// A rule fired.
+    Rule(u16),
+    /// The nodes are there and configured.
+    NodesReady {
+        /// How many were missing and created.
+        created: u8,
+        /// How many had another configuration and were mended.
+        repaired: u8,
+        /// The actuator mode in force.
+        mode: ActuatorModeInForce,
+    },
+    /// The nodes cannot be set up as the profile wants; the device stays online without them.
+    SetupFailed {
+        /// What the server refused and how.
+        why: String,
+        /// What a person can do about it.
+        next_step: &'static str,
+    },
+    /// A step of coming to an owner is done.
+    Commissioning(CommissioningStep),
+}
+
+/// The actuator mode that was settled on for this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActuatorModeInForce {
+    /// Items are stored.
+    Persistent,
+    /// Items are passed on and mirrored.
+    Transient,
+}
+
+/// Steps of the hello handshake (thesis 4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommissioningStep {
+    /// Hello was sent.
+    HelloSent,
+    /// The owner sent it back.
+    Mirrored,
+    /// The owner is in the roster.
+    OwnerAdded,
+    /// `Setup done!` was sent.
+    Done,
+}
+
+/// State of a device's session, as a watcher sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// Opening a stream.
+    Connecting,
+    /// Bound; roster and nodes are being set up.
+    SettingUp,
+    /// Bound, in the roster of its people, publishing.
+    Online,
+    /// The stream broke; trying again after this many milliseconds.
+    Waiting {
+        /// Why.
+        failure: StreamFailure,
+        /// Time until the next attempt.
+        retry_in_ms: u64,
+    },
+    /// A failure that needs a person; no more attempts.
+    Failed(StreamFailure),
+    /// Stopped on request.
+    Stopped,
+}

@@ -1,0 +1,20 @@
+//! One XMPP IoT device as a sans-IO state machine.
+//!
+//! There is no clock, socket, radio or unseeded randomness in this crate. A body (the host's driver, the firmware,
+//! a test) hands in what happens and carries out what comes back; see [`device::Device`].
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod condition;
+pub mod definition;
+pub mod device;
+pub mod instance;
+pub mod io;
+pub mod jid;
+pub mod time;
+pub mod unit;
+pub mod value;
+pub mod xml;

@@ -1,0 +1,3 @@
+//! YAML to device definitions and fleet profiles.
+
+pub mod profile;

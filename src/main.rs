@@ -1,0 +1,2 @@
+//! The `thingfleet` program.
+fn main() {}
