@@ -8,13 +8,19 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod behaviour;
+mod channel;
 pub mod condition;
 pub mod definition;
 pub mod device;
 pub mod instance;
 pub mod io;
 pub mod jid;
+pub mod model;
+pub mod publish;
+pub mod random;
 pub mod time;
+pub mod trace;
 pub mod unit;
 pub mod value;
 pub mod xml;
