@@ -3,14 +3,30 @@
 //! The contract: call [`Device::handle_input`] when something happens, then [`Device::poll_output`] until it answers
 //! [`Output::WaitUntil`]; carry out each output as it comes. Come back when the next thing happens, or at that
 //! moment with [`Input::Timeout`]. Time never runs backwards; a call with an earlier `now` is taken as the latest one.
+//!
+//! ```text
+//!            ┌────────────── pause over ──────────────┐
+//!            ▼                                        │
+//!  new ─► Connecting ─ up ─► SettingUp ─ nodes ─► Online ─┐
+//!            │                  │                     │   │ down, transient
+//!            │ down, transient  └───── down ─► Waiting ◄──┘
+//!            └────────────────────────────────►   │
+//!  any ─ down, needs a person ─► Failed           └─ up again, resumed ─► where it was
+//!  any ─ Stop ─► Stopped
+//! ```
 
 use crate::{
+    agent::{Agent, Context},
+    backoff::Backoff,
     definition::{ChannelId, Definition},
     instance::Instance,
-    io::{Input, Output, Session},
+    io::{Colour, Event, Input, Output, Session, StreamFailure},
+    random::Stream,
     time::Instant,
     value::Value,
+    world::{World, WorldEvent},
 };
+use alloc::collections::VecDeque;
 use core::ops::Deref;
 
 /// One device. `D` is however the body shares definitions: `Arc`, a plain reference, a box.
@@ -18,21 +34,62 @@ use core::ops::Deref;
 pub struct Device<D> {
     definition: D,
     instance: Instance,
+    now: Instant,
+    world: World,
+    agent: Agent,
+    random: Stream,
     session: Session,
+    /// When to open the stream again; only in [`Session::Waiting`].
+    reconnect_at: Option<Instant>,
+    backoff: Backoff,
+    led: Option<Colour>,
+    outputs: VecDeque<Output>,
 }
 
 impl<D: Deref<Target = Definition>> Device<D> {
     /// Switches a device on, at [`Instant::START`].
     pub fn new(definition: D, instance: Instance) -> Self {
-        Self { definition, instance, session: Session::Connecting }
+        let mut device = Self {
+            world: World::new(&definition, &instance),
+            agent: Agent::new(&definition),
+            random: Stream::new(instance.seed, &instance.name, "", "device"),
+            definition,
+            now: Instant::START,
+            session: Session::Stopped,
+            reconnect_at: None,
+            backoff: Backoff::default(),
+            led: None,
+            outputs: VecDeque::new(),
+            instance,
+        };
+        device.connect();
+        device
     }
 
     /// Takes what happened.
-    pub fn handle_input(&mut self, _now: Instant, _input: Input) {}
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.now = self.now.max(now);
+        self.advance();
+        match input {
+            Input::Timeout => {}
+            Input::StreamUp { jid, resumed } => self.stream_up(jid, resumed),
+            Input::StreamDown(failure) => self.stream_down(failure),
+            Input::Stanza(stanza) => self.with_agent(|agent, cx| agent.stanza(cx, &stanza)),
+            Input::SetupGranted => self.with_agent(Agent::setup_granted),
+            Input::Operate(channel, value) => {
+                self.with_agent(|agent, cx| agent.actuate(cx, channel, &value, None));
+            }
+            Input::Inject(channel, value) => self.with_agent(|agent, cx| agent.inject(cx, channel, &value)),
+            Input::Stop => self.stop(),
+        }
+        self.with_agent(Agent::timeout);
+        self.reconnect();
+        self.show_state();
+    }
 
     /// Gives the next thing to do.
-    pub fn poll_output(&mut self, now: Instant) -> Output {
-        Output::WaitUntil(now)
+    pub fn poll_output(&mut self) -> Output {
+        self.outputs.pop_front().unwrap_or_else(|| Output::WaitUntil(self.deadline()))
     }
 
     /// What it is.
@@ -47,11 +104,119 @@ impl<D: Deref<Target = Definition>> Device<D> {
 
     /// The present value of a channel.
     pub fn value(&self, channel: ChannelId) -> &Value {
-        &self.definition.channel(channel).starts
+        self.world.value(channel)
     }
 
     /// The state of its session.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    fn deadline(&self) -> Instant {
+        let due = [self.reconnect_at, self.agent.deadline()].into_iter().flatten();
+        due.fold(self.world.deadline(), Instant::min)
+    }
+
+    fn with_agent(&mut self, act: impl FnOnce(&mut Agent, &mut Context<'_>)) {
+        let mut cx = Context {
+            now: self.now,
+            definition: &self.definition,
+            instance: &self.instance,
+            world: &mut self.world,
+            random: &mut self.random,
+            outputs: &mut self.outputs,
+        };
+        act(&mut self.agent, &mut cx);
+    }
+
+    fn advance(&mut self) {
+        let (definition, agent, outputs) = (&self.definition, &mut self.agent, &mut self.outputs);
+        self.world.advance(definition, self.now, &mut |event| match event {
+            WorldEvent::Due(channel) => agent.value_due(definition, channel),
+            WorldEvent::Rule(rule) => outputs.push_back(Output::Event(Event::Rule(rule))),
+        });
+    }
+
+    fn connect(&mut self) {
+        self.reconnect_at = None;
+        self.outputs.push_back(Output::OpenStream(self.instance.account.clone()));
+        self.enter(Session::Connecting);
+    }
+
+    fn reconnect(&mut self) {
+        if self.reconnect_at.is_some_and(|at| at <= self.now) {
+            self.connect();
+        }
+    }
+
+    fn stream_up(&mut self, jid: alloc::string::String, resumed: bool) {
+        match self.session {
+            Session::Connecting => {
+                self.enter(Session::SettingUp);
+                self.with_agent(|agent, cx| agent.stream_up(cx, jid, resumed));
+            }
+            // Too late: the device was stopped, or has given up, while the stream opened.
+            Session::Stopped | Session::Failed(_) | Session::Waiting { .. } => {
+                self.outputs.push_back(Output::CloseStream);
+            }
+            Session::SettingUp | Session::Online => {}
+        }
+    }
+
+    fn stream_down(&mut self, failure: StreamFailure) {
+        match self.session {
+            Session::Connecting | Session::SettingUp | Session::Online => {}
+            Session::Waiting { .. } | Session::Failed(_) | Session::Stopped => return,
+        }
+        self.with_agent(Agent::stream_down);
+        if !failure.kind.is_transient() {
+            return self.enter(Session::Failed(failure));
+        }
+        let pause = self.backoff.next(&mut self.random);
+        self.reconnect_at = Some(self.now.plus(pause));
+        let retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.enter(Session::Waiting { failure, retry_in_ms });
+    }
+
+    fn stop(&mut self) {
+        if self.session == Session::Stopped {
+            return;
+        }
+        self.with_agent(Agent::stop);
+        self.outputs.push_back(Output::CloseStream);
+        self.reconnect_at = None;
+        self.enter(Session::Stopped);
+    }
+
+    /// Follows the agent from setting up to online, and shows the colour that goes with the state.
+    fn show_state(&mut self) {
+        let settled = self.agent.is_ready() || self.agent.is_refused();
+        match self.session {
+            Session::SettingUp if settled => {
+                self.backoff = Backoff::default();
+                self.enter(Session::Online);
+            }
+            Session::Online if !settled => self.enter(Session::SettingUp),
+            Session::Connecting
+            | Session::SettingUp
+            | Session::Online
+            | Session::Waiting { .. }
+            | Session::Failed(_)
+            | Session::Stopped => {}
+        }
+    }
+
+    fn enter(&mut self, session: Session) {
+        self.outputs.push_back(Output::Event(Event::Session(session.clone())));
+        self.session = session;
+        let colour = match self.session {
+            Session::Connecting | Session::SettingUp | Session::Waiting { .. } => Colour::Yellow,
+            Session::Online => Colour::Green,
+            Session::Failed(_) | Session::Stopped => Colour::Red,
+        };
+        if self.led != Some(colour) {
+            self.led = Some(colour);
+            self.outputs.push_back(Output::Led(colour));
+        }
     }
 }

@@ -1,6 +1,11 @@
 //! One device of a kind: its name, its account and its people.
 
-use crate::{definition::ActuatorMode, jid::BareJid, time::UnixMillis, value::Secret};
+use crate::{
+    definition::{ActuatorMode, ChannelId},
+    jid::BareJid,
+    time::UnixMillis,
+    value::{Secret, Value},
+};
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +20,11 @@ pub struct Instance {
     pub serial: String,
     /// Wall-clock time at which the device was switched on.
     pub epoch: UnixMillis,
+    /// Seconds of the device's world in each second of real time, greater than zero. Behaviours, rules and publish
+    /// policies follow the world; answers, retries and greetings follow real time, as the server does.
+    pub speed: f64,
+    /// Values at power-on that differ from the definition's.
+    pub starts: Vec<(ChannelId, Value)>,
     /// The account it signs in with.
     pub account: Account,
     /// People who may read, command and control it from the start.

@@ -1,4 +1,4 @@
-//! One XMPP IoT device as a sans-IO state machine.
+//! One device as a sans-IO state machine.
 //!
 //! There is no clock, socket, radio or unseeded randomness in this crate. A body (the host's driver, the firmware,
 //! a test) hands in what happens and carries out what comes back; see [`device::Device`].
@@ -8,6 +8,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod agent;
+mod backoff;
 mod behaviour;
 mod channel;
 pub mod condition;
@@ -17,10 +19,16 @@ pub mod instance;
 pub mod io;
 pub mod jid;
 pub mod model;
+pub mod ns;
 pub mod publish;
 pub mod random;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod trace;
 pub mod unit;
 pub mod value;
+mod world;
 pub mod xml;
+
+pub use agent::wire;

@@ -32,6 +32,17 @@ impl Stream {
         (self.generator.next_u64() >> 11) as f64 * GRID
     }
 
+    /// A whole number from 0 (included) to `end` (excluded); 0 where `end` is 0.
+    pub fn below(&mut self, end: u32) -> u32 {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "at least 0 and below `end`"
+        )]
+        let number = (self.uniform() * f64::from(end)) as u32;
+        number
+    }
+
     /// A Gaussian number of mean 0 and deviation 1, never further out than 8.6.
     pub fn gaussian(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {

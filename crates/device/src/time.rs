@@ -37,8 +37,8 @@ impl Instant {
     /// This moment moved by `span`; saturates at the end of time (584,000 years).
     #[must_use]
     pub const fn plus(self, span: Duration) -> Self {
-        let micros = span.as_micros();
-        Self(self.0.saturating_add(if micros > u64::MAX as u128 { u64::MAX } else { micros as u64 }))
+        let micros = span.as_secs().saturating_mul(1_000_000).saturating_add(span.subsec_micros() as u64);
+        Self(self.0.saturating_add(micros))
     }
 }
 
