@@ -126,7 +126,7 @@ pub(crate) fn unknown(nearest: Option<&str>) -> String {
     }
 }
 
-/// The known word that is at most two edits away.
+/// The known word that is one edit away, two for longer words.
 fn nearest(definition: &Definition, word: &str) -> Option<String> {
     if word.is_empty() || word.len() > 64 {
         return None;
@@ -136,13 +136,21 @@ fn nearest(definition: &Definition, word: &str) -> Option<String> {
         definition.channels.iter().map(|channel| channel.name.as_str()).chain(["help", "status", "units"]);
     known
         .map(|name| (distance(&word, &name.to_ascii_lowercase()), name))
-        .filter(|&(edits, name)| edits <= 2 && edits < name.len())
+        .filter(|&(edits, name)| edits <= if name.len() < 5 { 1 } else { 2 })
         .min_by_key(|&(edits, _)| edits)
         .map(|(_, name)| name.into())
 }
 
-/// Levenshtein distance in bytes.
+/// Levenshtein distance in bytes; letters in another order count as one edit, because that is one slip of the hand.
 fn distance(a: &str, b: &str) -> usize {
+    let sorted = |text: &str| {
+        let mut bytes = Vec::from(text);
+        bytes.sort_unstable();
+        bytes
+    };
+    if a != b && sorted(a) == sorted(b) {
+        return 1;
+    }
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
         let mut diagonal = i;
