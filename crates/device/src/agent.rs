@@ -115,6 +115,7 @@ impl Agent {
         self.jid = Some(full_jid);
         if resumed {
             self.requests.extend(cx.now);
+            self.resume_setup(cx);
         } else {
             self.requests.clear();
             self.outbox.reset();

@@ -41,7 +41,7 @@ pub enum Output {
     /// Ask for permission to create nodes; answer with [`Input::SetupGranted`]. Servers deadlock when a whole fleet
     /// creates nodes at once (docs/PROTOCOL.md), so a body bounds how many devices do.
     RequestSetup,
-    /// Give that permission back.
+    /// Give that permission back, or withdraw the request for it. Without either it means nothing.
     ReleaseSetup,
     /// Show this colour.
     Led(Colour),

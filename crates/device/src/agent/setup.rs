@@ -35,6 +35,9 @@ use crate::{
 use alloc::{format, string::ToString, vec::Vec};
 use core::time::Duration;
 
+#[cfg(test)]
+mod table;
+
 /// Where the set-up stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -212,6 +215,13 @@ impl Agent {
             self.release_setup(cx);
         }
         self.flush(cx);
+    }
+
+    /// Takes the set-up up again on a resumed stream. The permission was given back when the stream went down.
+    pub(super) fn resume_setup(&mut self, cx: &mut Context<'_>) {
+        if self.setup.phase == Phase::Queueing && self.setup.retry_at.is_none() {
+            self.enter(cx, Phase::Queueing);
+        }
     }
 
     pub(super) fn release_setup(&mut self, cx: &mut Context<'_>) {

@@ -1,0 +1,434 @@
+//! A device in simulated time, against a server that is just good enough to be talked to.
+//!
+//! The real servers stand in `tests/journeys`; here time jumps from deadline to deadline, so that a day passes in
+//! milliseconds and every answer can be delayed, refused or forged.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+
+use std::{collections::BTreeMap, time::Duration};
+use thingfleet_device::{
+    definition::{
+        ActuatorMode, Behaviour, Channel, ChannelId, ChoiceOption, Definition, Dialect, Kind, PublishPolicy,
+        Range, Role, Source,
+    },
+    device::Device,
+    instance::{Access, Account, Addressing, Commissioning, Instance},
+    io::{Event, FailureKind, Input, Output, StreamFailure},
+    jid::BareJid,
+    ns,
+    time::{Instant, UnixMillis},
+    unit::Unit,
+    value::{Secret, Value},
+    xml::Element,
+};
+
+pub const DEVICE: &str = "kettle-1@example.org";
+pub const OWNER: &str = "juliet@example.org/balcony";
+pub const STRANGER: &str = "romeo@example.org/orchard";
+
+/// What the server has of one node.
+#[derive(Clone, Debug, Default)]
+pub struct Node {
+    pub config: BTreeMap<String, Vec<String>>,
+    pub items: BTreeMap<String, Element>,
+    pub affiliations: BTreeMap<String, String>,
+}
+
+/// The server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Name in its discovery identity: `Prosody`, `ejabberd`.
+    pub name: &'static str,
+    pub roster: Vec<String>,
+    pub nodes: BTreeMap<String, Node>,
+    /// Conditions with which the next requests to create a node are answered.
+    pub create_errors: Vec<&'static str>,
+    /// Whether it has stopped answering.
+    pub is_mute: bool,
+}
+
+impl Server {
+    pub fn new(name: &'static str) -> Self {
+        Self { name, roster: Vec::new(), nodes: BTreeMap::new(), create_errors: Vec::new(), is_mute: false }
+    }
+
+    /// What it sends back for one stanza of the device.
+    fn answer(&mut self, stanza: &Element) -> Vec<Element> {
+        let is_request = matches!(stanza.get_attr("type"), Some("get" | "set"));
+        if stanza.name() != "iq" || !is_request || self.is_mute {
+            return Vec::new();
+        }
+        let payload = stanza.elements().next().expect("a request has a payload");
+        let mut extra = Vec::new();
+        let answer = match (payload.namespace(), payload.name()) {
+            (ns::ROSTER, _) => Ok(self.roster(stanza, payload, &mut extra)),
+            (ns::DISCO_INFO, _) => Ok(Some(
+                Element::new(ns::DISCO_INFO, "query").child(
+                    Element::new(ns::DISCO_INFO, "identity")
+                        .attr("category", "server")
+                        .attr("type", "im")
+                        .attr("name", self.name),
+                ),
+            )),
+            (ns::DISCO_ITEMS, _) => Ok(Some(
+                Element::new(ns::DISCO_ITEMS, "query").children_from(
+                    self.nodes
+                        .keys()
+                        .map(|node| Element::new(ns::DISCO_ITEMS, "item").attr("node", node.as_str())),
+                ),
+            )),
+            (ns::PUBSUB, _) => self.pubsub(payload),
+            (ns::PUBSUB_OWNER, _) => self.owner(payload),
+            _ => Err("service-unavailable"),
+        };
+        let reply = |kind: &str| {
+            Element::new(ns::CLIENT, "iq")
+                .attr("type", kind)
+                .attr_opt("id", stanza.get_attr("id"))
+                .attr_opt("from", stanza.get_attr("to"))
+        };
+        let answer = match answer {
+            Ok(payload) => reply("result").children_from(payload),
+            Err(condition) => reply("error").child(
+                Element::new(ns::CLIENT, "error")
+                    .attr("type", if condition == "resource-constraint" { "wait" } else { "cancel" })
+                    .child(Element::new(ns::STANZAS, condition)),
+            ),
+        };
+        extra.insert(0, answer);
+        extra
+    }
+
+    fn roster(&mut self, stanza: &Element, payload: &Element, pushes: &mut Vec<Element>) -> Option<Element> {
+        if stanza.get_attr("type") == Some("set") {
+            let item = payload.elements().next().expect("a roster set has an item");
+            let jid = item.get_attr("jid").expect("an item has a JID").to_string();
+            pushes.push(roster_push(&jid, "none"));
+            self.roster.push(jid);
+            return None;
+        }
+        let items = self.roster.iter().map(|jid| Element::new(ns::ROSTER, "item").attr("jid", jid.as_str()));
+        Some(Element::new(ns::ROSTER, "query").children_from(items))
+    }
+
+    fn pubsub(&mut self, payload: &Element) -> Result<Option<Element>, &'static str> {
+        let action = payload.elements().next().expect("a pubsub request has an action");
+        let name = action.get_attr("node").unwrap_or_default().to_string();
+        match action.name() {
+            "create" if self.nodes.contains_key(&name) => Err("conflict"),
+            "create" => {
+                if let Some(condition) = self.create_errors.pop() {
+                    return Err(condition);
+                }
+                let form = payload.get(ns::PUBSUB, "configure").and_then(|c| c.get(ns::FORMS, "x"));
+                let config = form.map(fields).unwrap_or_default();
+                self.nodes.insert(name, Node { config, ..Node::default() });
+                Ok(None)
+            }
+            "publish" => {
+                let node = self.nodes.get_mut(&name).ok_or("item-not-found")?;
+                for item in action.elements() {
+                    let id = item.get_attr("id").expect("our items have ids").to_string();
+                    node.items.insert(id, item.clone());
+                }
+                Ok(None)
+            }
+            "items" => {
+                let node = self.nodes.get(&name).ok_or("item-not-found")?;
+                let items = Element::new(ns::PUBSUB, "items").attr("node", name);
+                Ok(Some(
+                    Element::new(ns::PUBSUB, "pubsub")
+                        .child(items.children_from(node.items.values().cloned())),
+                ))
+            }
+            _ => Err("feature-not-implemented"),
+        }
+    }
+
+    fn owner(&mut self, payload: &Element) -> Result<Option<Element>, &'static str> {
+        let action = payload.elements().next().expect("an owner's request has an action");
+        let name = action.get_attr("node").unwrap_or_default();
+        let node = self.nodes.get_mut(name).ok_or("item-not-found")?;
+        match (action.name(), action.get(ns::FORMS, "x")) {
+            ("configure", Some(form)) => {
+                node.config.extend(fields(form));
+                Ok(None)
+            }
+            ("configure", None) => {
+                let value = |text: &String| Element::new(ns::FORMS, "value").text(text.as_str());
+                let form = Element::new(ns::FORMS, "x").attr("type", "form").children_from(
+                    node.config.iter().map(|(var, values)| {
+                        Element::new(ns::FORMS, "field")
+                            .attr("var", var.as_str())
+                            .children_from(values.iter().map(value))
+                    }),
+                );
+                let configure = Element::new(ns::PUBSUB_OWNER, "configure").child(form);
+                Ok(Some(Element::new(ns::PUBSUB_OWNER, "pubsub").child(configure)))
+            }
+            ("affiliations", None) if action.elements().next().is_none() => {
+                let list = node.affiliations.iter().map(|(jid, affiliation)| {
+                    Element::new(ns::PUBSUB_OWNER, "affiliation")
+                        .attr("jid", jid.as_str())
+                        .attr("affiliation", affiliation.as_str())
+                });
+                let list = Element::new(ns::PUBSUB_OWNER, "affiliations").children_from(list);
+                Ok(Some(Element::new(ns::PUBSUB_OWNER, "pubsub").child(list)))
+            }
+            ("affiliations", None) => {
+                for entry in action.elements() {
+                    let attr = |name| entry.get_attr(name).expect("an affiliation has both").to_string();
+                    node.affiliations.insert(attr("jid"), attr("affiliation"));
+                }
+                Ok(None)
+            }
+            ("purge", None) => {
+                node.items.clear();
+                Ok(None)
+            }
+            _ => Err("feature-not-implemented"),
+        }
+    }
+}
+
+fn fields(form: &Element) -> BTreeMap<String, Vec<String>> {
+    form.elements()
+        .filter_map(|field| {
+            let values = field.elements().map(|value| value.get_text().into_owned()).collect();
+            Some((field.get_attr("var")?.to_string(), values))
+        })
+        .filter(|(var, _)| var != "FORM_TYPE")
+        .collect()
+}
+
+/// A roster push from the own account.
+pub fn roster_push(jid: &str, subscription: &str) -> Element {
+    let item = Element::new(ns::ROSTER, "item").attr("jid", jid).attr("subscription", subscription);
+    Element::new(ns::CLIENT, "iq")
+        .attr("type", "set")
+        .attr("id", "push")
+        .attr("from", DEVICE)
+        .child(Element::new(ns::ROSTER, "query").child(item))
+}
+
+/// An event of the actuators node, as Prosody sends it.
+pub fn written(by: &str, actuator: &str, text: &str) -> Element {
+    let value = Element::new(ns::IOT, "val").attr("type", "boolean").text(text);
+    let item = Element::new(ns::PUBSUB_EVENT, "item")
+        .attr("id", format!("xmpp.iot.actuator.{actuator}"))
+        .attr("publisher", by)
+        .child(value);
+    let items = Element::new(ns::PUBSUB_EVENT, "items").attr("node", "xmpp.iot.actuators").child(item);
+    Element::new(ns::CLIENT, "message")
+        .attr("from", DEVICE)
+        .attr("type", "headline")
+        .child(Element::new(ns::PUBSUB_EVENT, "event").child(items))
+}
+
+/// A chat message to the device.
+pub fn chat(from: &str, body: &str) -> Element {
+    Element::new(ns::CLIENT, "message")
+        .attr("from", from)
+        .attr("type", "chat")
+        .attr("id", "c1")
+        .child(Element::new(ns::CLIENT, "body").text(body))
+}
+
+/// A device, its server, and the time.
+pub struct Rig {
+    pub device: Device<Box<Definition>>,
+    pub server: Server,
+    pub now: Instant,
+    /// Everything the device sent, in order.
+    pub sent: Vec<Element>,
+    /// Everything it told, in order.
+    pub events: Vec<Event>,
+    /// How often it opened a stream.
+    pub opened: usize,
+    /// Why opening a stream fails, if it does.
+    pub connect_failure: Option<FailureKind>,
+    /// Whether the server resumes the session (XEP-0198) when a stream is opened again.
+    pub resumes: bool,
+}
+
+impl Rig {
+    pub fn new(definition: Definition, instance: Instance, server: Server) -> Self {
+        let mut rig = Self {
+            device: Device::new(Box::new(definition), instance),
+            server,
+            now: Instant::START,
+            sent: Vec::new(),
+            events: Vec::new(),
+            opened: 0,
+            connect_failure: None,
+            resumes: false,
+        };
+        rig.feed(Input::Timeout);
+        rig
+    }
+
+    /// A kettle that is online on a server of this name.
+    pub fn online(server: &'static str) -> Self {
+        let mut rig = Self::new(kettle(), instance(), Server::new(server));
+        rig.run_for(Duration::from_secs(1));
+        rig
+    }
+
+    /// Hands an input in and carries out all that comes of it.
+    pub fn feed(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while !inputs.is_empty() {
+            let input = inputs.remove(0);
+            self.device.handle_input(self.now, input);
+            loop {
+                match self.device.poll_output() {
+                    Output::WaitUntil(_) => break,
+                    Output::OpenStream(account) => {
+                        self.opened += 1;
+                        inputs.push(match self.connect_failure {
+                            None => {
+                                let jid = account.jid.with_resource(&account.resource);
+                                Input::StreamUp { jid, resumed: self.resumes && self.opened > 1 }
+                            }
+                            Some(kind) => {
+                                Input::StreamDown(StreamFailure { kind, text: "as the test wants".into() })
+                            }
+                        });
+                    }
+                    Output::Send(stanza) => {
+                        let answers = self.server.answer(&stanza).into_iter();
+                        inputs.extend(answers.map(|answer| Input::Stanza(Box::new(answer))));
+                        self.sent.push(stanza);
+                    }
+                    Output::RequestSetup => inputs.push(Input::SetupGranted),
+                    Output::Event(event) => self.events.push(event),
+                    Output::CloseStream | Output::ReleaseSetup | Output::Led(_) => {}
+                }
+            }
+        }
+    }
+
+    /// A stanza comes in.
+    pub fn receive(&mut self, stanza: Element) {
+        self.feed(Input::Stanza(Box::new(stanza)));
+    }
+
+    /// Lets time pass, from deadline to deadline.
+    pub fn run_for(&mut self, span: Duration) {
+        let end = self.now.plus(span);
+        loop {
+            let Output::WaitUntil(deadline) = self.device.poll_output() else {
+                unreachable!("feed drains the outputs")
+            };
+            if deadline > end {
+                break;
+            }
+            self.now = self.now.max(deadline);
+            self.feed(Input::Timeout);
+        }
+        self.now = end;
+        self.feed(Input::Timeout);
+    }
+
+    /// What the device sent since the last call, written out.
+    pub fn take_sent(&mut self) -> Vec<String> {
+        self.sent.drain(..).map(|stanza| stanza.to_string()).collect()
+    }
+
+    /// The text of an item on the server.
+    pub fn item(&self, node: &str, item: &str) -> Option<String> {
+        let value = self.server.nodes.get(node)?.items.get(item)?.elements().next()?;
+        Some(value.get_text().into_owned())
+    }
+
+    /// The present value of a channel.
+    pub fn value(&self, name: &str) -> &Value {
+        let (id, _) = self.device.definition().find(name).expect("the test knows its channels");
+        self.device.value(id)
+    }
+}
+
+/// A channel of a definition for tests.
+pub fn channel(name: &str, role: Role, kind: Kind, starts: Value) -> Channel {
+    Channel {
+        name: name.into(),
+        role,
+        label: name.to_uppercase(),
+        group: None,
+        kind,
+        unit: Unit::None,
+        range: None,
+        precision: None,
+        step: None,
+        starts,
+        settable: role == Role::Actuator,
+        behaviour: Behaviour::HOLD,
+        publish: PublishPolicy { every: None, change: Some(0.0), gap: Duration::ZERO, heartbeat: None },
+    }
+}
+
+/// A kettle: a temperature that rises, a switch, a setpoint, a mode and a button.
+pub fn kettle() -> Definition {
+    let mut temp = channel("temp", Role::Sensor, Kind::Float, Value::Float(21.0));
+    temp.unit = Unit::Celsius;
+    temp.precision = Some(2);
+    temp.behaviour.base =
+        Source::Ramp { from: 21.0, to: 100.0, over: Duration::from_secs(100), repeat: false };
+    temp.publish = PublishPolicy {
+        every: Some(Duration::from_secs(5)),
+        change: None,
+        gap: Duration::ZERO,
+        heartbeat: None,
+    };
+    let mut target = channel("target", Role::Actuator, Kind::Integer, Value::Integer(100));
+    target.range = Some(Range { min: 40.0, max: 100.0 });
+    target.step = Some(5.0);
+    let option = |name: &str| ChoiceOption { name: name.into(), label: name.to_uppercase() };
+    let mode = Kind::Choice(vec![option("boil"), option("keep")]);
+    Definition {
+        kind: "kettle".into(),
+        title: "Electric kettle".into(),
+        description: "Boils water.".into(),
+        manufacturer: "Thingfleet".into(),
+        hardware: "1.0".into(),
+        software: "1.2".into(),
+        language: "en".into(),
+        tick: Duration::from_secs(1),
+        channels: vec![
+            temp,
+            channel("powerOn", Role::Actuator, Kind::Boolean, Value::Boolean(false)),
+            target,
+            channel("mode", Role::Actuator, mode, Value::Choice(0)),
+            channel("beep", Role::Actuator, Kind::Button, Value::Integer(0)),
+        ],
+        rules: Vec::new(),
+        hello: "Hi from the ESP32. Please mirror this message!".into(),
+        actuators: ActuatorMode::Auto,
+        dialect: Dialect::Thesis,
+        firmware: Vec::new(),
+    }
+}
+
+/// `kettle-1` of Juliet.
+pub fn instance() -> Instance {
+    Instance {
+        name: "kettle-1".into(),
+        seed: 7,
+        serial: "0001".into(),
+        epoch: UnixMillis(1_700_000_000_000),
+        speed: 1.0,
+        starts: Vec::new(),
+        account: Account {
+            jid: BareJid::parse(DEVICE).expect("a good address"),
+            password: Secret::new("secret"),
+            resource: "thingfleet".into(),
+        },
+        owners: vec![BareJid::parse("juliet@example.org").expect("a good address")],
+        commissioning: Commissioning::Preset,
+        access: Access::Presence,
+        addressing: Addressing::Pep,
+        actuators: ActuatorMode::Auto,
+    }
+}
+
+/// Where a channel of [`kettle`] stands.
+pub const TEMP: ChannelId = ChannelId(0);

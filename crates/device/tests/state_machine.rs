@@ -1,0 +1,106 @@
+//! The session of a device: its whole transition table.
+
+use std::fmt::Write as _;
+use thingfleet_device::{
+    device::Device,
+    io::{FailureKind, Input, Output, Session, StreamFailure},
+    time::Instant,
+};
+
+mod simulated;
+
+type Kettle = Device<Box<thingfleet_device::definition::Definition>>;
+
+fn up() -> Input {
+    Input::StreamUp { jid: "kettle-1@example.org/thingfleet".into(), resumed: false }
+}
+
+fn down(kind: FailureKind) -> Input {
+    Input::StreamDown(StreamFailure { kind, text: String::new() })
+}
+
+/// A device in each state, made by what leads there.
+fn states() -> Vec<Kettle> {
+    let kettle = || Device::new(Box::new(simulated::kettle()), simulated::instance());
+    let after = |inputs: Vec<Input>| {
+        let mut device = kettle();
+        for input in inputs {
+            device.handle_input(Instant::START, input);
+        }
+        device
+    };
+    vec![
+        kettle(),
+        after(vec![up()]),
+        simulated::Rig::online("Prosody").device,
+        after(vec![down(FailureKind::Lost)]),
+        after(vec![down(FailureKind::Authentication)]),
+        after(vec![Input::Stop]),
+    ]
+}
+
+fn name(session: &Session) -> &'static str {
+    match session {
+        Session::Connecting => "Connecting",
+        Session::SettingUp => "SettingUp",
+        Session::Online => "Online",
+        Session::Waiting { .. } => "Waiting",
+        Session::Failed(_) => "Failed",
+        Session::Stopped => "Stopped",
+    }
+}
+
+/// What a body sees of the outputs that concern the stream.
+fn stream_outputs(device: &mut Kettle) -> &'static str {
+    let mut seen = "";
+    loop {
+        match device.poll_output() {
+            Output::WaitUntil(_) => return seen,
+            Output::OpenStream(_) => seen = "+open",
+            Output::CloseStream => seen = "+close",
+            Output::Send(_)
+            | Output::RequestSetup
+            | Output::ReleaseSetup
+            | Output::Led(_)
+            | Output::Event(_) => {}
+        }
+    }
+}
+
+#[test]
+fn the_transition_table_is_this_one() {
+    let inputs: [fn() -> Input; 4] =
+        [up, || down(FailureKind::Lost), || down(FailureKind::Authentication), || Input::Stop];
+    let mut table =
+        String::from("state: up | down, transient | down, needs a person | stop | a minute later\n");
+    for row in 0..states().len() {
+        let fresh = || {
+            let mut device = states().swap_remove(row);
+            stream_outputs(&mut device);
+            device
+        };
+        write!(table, "{}:", name(fresh().session())).unwrap();
+        for input in inputs {
+            let mut device = fresh();
+            device.handle_input(Instant::START, input());
+            let outputs = stream_outputs(&mut device);
+            write!(table, " {}{outputs} |", name(device.session())).unwrap();
+        }
+        let mut device = fresh();
+        device.handle_input(Instant::from_micros(60_000_000), Input::Timeout);
+        let outputs = stream_outputs(&mut device);
+        writeln!(table, " {}{outputs}", name(device.session())).unwrap();
+    }
+    assert_eq!(
+        table,
+        "\
+state: up | down, transient | down, needs a person | stop | a minute later
+Connecting: SettingUp | Waiting | Failed | Stopped+close | Connecting
+SettingUp: SettingUp | Waiting | Failed | Stopped+close | SettingUp
+Online: Online | Waiting | Failed | Stopped+close | Online
+Waiting: Waiting+close | Waiting | Waiting | Stopped+close | Connecting+open
+Failed: Failed+close | Failed | Failed | Stopped+close | Failed
+Stopped: Stopped+close | Stopped | Stopped | Stopped | Stopped
+"
+    );
+}
