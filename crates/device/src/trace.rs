@@ -1,7 +1,7 @@
 //! What a device would send, without any network: the model and the publish policies over simulated time.
 //!
 //! The same trace comes out on every machine, byte for byte, including a microcontroller without a floating-point
-//! unit; the golden trace of `tests/golden.rs` and `scripts/riscv-trace.sh` hold that.
+//! unit; the golden trace of `tests/golden` and `scripts/riscv-trace.sh` hold that.
 
 use crate::{
     definition::{Channel, ChannelId, Definition, Kind},
