@@ -1,8 +1,5 @@
 //! A device from its first breath to its last, in simulated time.
 
-mod simulated;
-
-use simulated::{DEVICE, OWNER, Rig, STRANGER, Server, chat, instance, kettle, roster_push, written};
 use std::time::Duration;
 use thingfleet_device::{
     instance::{Access, Commissioning},
@@ -10,6 +7,9 @@ use thingfleet_device::{
     ns,
     value::Value,
     xml::Element,
+};
+use thingfleet_simulated::{
+    DEVICE, OWNER, Rig, STRANGER, Server, chat, instance, kettle, roster_push, written,
 };
 
 const SENSORS: &str = "xmpp.iot.sensors";

@@ -7,8 +7,6 @@ use thingfleet_device::{
     time::Instant,
 };
 
-mod simulated;
-
 type Kettle = Device<Box<thingfleet_device::definition::Definition>>;
 
 fn up() -> Input {
@@ -21,7 +19,7 @@ fn down(kind: FailureKind) -> Input {
 
 /// A device in each state, made by what leads there.
 fn states() -> Vec<Kettle> {
-    let kettle = || Device::new(Box::new(simulated::kettle()), simulated::instance());
+    let kettle = || Device::new(Box::new(thingfleet_simulated::kettle()), thingfleet_simulated::instance());
     let after = |inputs: Vec<Input>| {
         let mut device = kettle();
         for input in inputs {
@@ -32,7 +30,7 @@ fn states() -> Vec<Kettle> {
     vec![
         kettle(),
         after(vec![up()]),
-        simulated::Rig::online("Prosody").device,
+        thingfleet_simulated::Rig::online("Prosody").device,
         after(vec![down(FailureKind::Lost)]),
         after(vec![down(FailureKind::Authentication)]),
         after(vec![Input::Stop]),

@@ -1,8 +1,8 @@
 //! A device in simulated time, against a server that is just good enough to be talked to.
 //!
-//! The real servers stand in `tests/journeys`; here time jumps from deadline to deadline, so that a day passes in
-//! milliseconds and every answer can be delayed, refused or forged.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+//! For tests, fuzzing and benchmarks of the device crate; nothing that is shipped uses it. The real servers stand in
+//! `tests/journeys`; here time jumps from deadline to deadline, so that a day passes in milliseconds and every answer
+//! can be delayed, refused or forged.
 
 use std::{collections::BTreeMap, time::Duration};
 use thingfleet_device::{
@@ -21,15 +21,21 @@ use thingfleet_device::{
     xml::Element,
 };
 
+/// The device's bare JID.
 pub const DEVICE: &str = "kettle-1@example.org";
+/// Its owner's full JID.
 pub const OWNER: &str = "juliet@example.org/balcony";
+/// Somebody else's full JID.
 pub const STRANGER: &str = "romeo@example.org/orchard";
 
 /// What the server has of one node.
 #[derive(Clone, Debug, Default)]
 pub struct Node {
+    /// Values of each configuration field.
     pub config: BTreeMap<String, Vec<String>>,
+    /// Items by id.
     pub items: BTreeMap<String, Element>,
+    /// Affiliations by bare JID.
     pub affiliations: BTreeMap<String, String>,
 }
 
@@ -38,7 +44,9 @@ pub struct Node {
 pub struct Server {
     /// Name in its discovery identity: `Prosody`, `ejabberd`.
     pub name: &'static str,
+    /// The device's contacts.
     pub roster: Vec<String>,
+    /// The device's nodes.
     pub nodes: BTreeMap<String, Node>,
     /// Conditions with which the next requests to create a node are answered.
     pub create_errors: Vec<&'static str>,
@@ -47,6 +55,7 @@ pub struct Server {
 }
 
 impl Server {
+    /// An empty server of this name.
     pub fn new(name: &'static str) -> Self {
         Self { name, roster: Vec::new(), nodes: BTreeMap::new(), create_errors: Vec::new(), is_mute: false }
     }
@@ -235,8 +244,11 @@ pub fn chat(from: &str, body: &str) -> Element {
 
 /// A device, its server, and the time.
 pub struct Rig {
+    /// The device.
     pub device: Device<Box<Definition>>,
+    /// Its server.
     pub server: Server,
+    /// The time.
     pub now: Instant,
     /// Everything the device sent, in order.
     pub sent: Vec<Element>,
@@ -251,6 +263,7 @@ pub struct Rig {
 }
 
 impl Rig {
+    /// A device that is just switched on.
     pub fn new(definition: Definition, instance: Instance, server: Server) -> Self {
         let mut rig = Self {
             device: Device::new(Box::new(definition), instance),

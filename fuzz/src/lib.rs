@@ -1,0 +1,58 @@
+//! What strangers can send, as functions from bytes: each must return, whatever the bytes are.
+//!
+//! `cargo fuzz run NAME --features libfuzzer` searches for bytes that break one (it needs a nightly toolchain);
+//! `cargo test -p thingfleet-fuzz` replays the corpus and its mutations on any toolchain.
+
+use std::time::Duration;
+use thingfleet_device::{io::Input, ns, xml::Element};
+use thingfleet_simulated::{OWNER, Rig, STRANGER, written};
+
+/// Any stanza, or several, arriving at a device that is online, from whoever they say they are.
+pub fn stanza(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut rig = Rig::online("Prosody");
+    for line in text.lines().take(16) {
+        if let Ok(element) = Element::parse(line) {
+            rig.receive(element.clone());
+            // The same from a contact and from a stranger: two paths through the agent.
+            for from in [OWNER, STRANGER] {
+                let mut stanza = element.clone();
+                stanza.set_attr("from", from);
+                rig.receive(stanza);
+            }
+        }
+    }
+    check_health(&mut rig);
+}
+
+/// Any text as the value of any actuator, as a chat message, and as a stored item read at the next start.
+pub fn item(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut rig = Rig::online("Prosody");
+    for actuator in ["powerOn", "target", "mode", "beep", "temp", text.as_ref()] {
+        rig.receive(written(OWNER, actuator, &text));
+    }
+    rig.receive(thingfleet_simulated::chat(OWNER, &text));
+    let stored = Element::new(ns::PUBSUB, "item")
+        .attr("id", "xmpp.iot.actuator.target")
+        .child(Element::new(ns::IOT, "val").text(text.as_ref()));
+    if let Some(node) = rig.server.nodes.get_mut("xmpp.iot.actuators") {
+        node.items.insert("xmpp.iot.actuator.target".into(), stored);
+    }
+    let mut next =
+        Rig::new(rig.device.definition().clone(), rig.device.instance().clone(), rig.server.clone());
+    check_health(&mut next);
+    check_health(&mut rig);
+}
+
+/// After whatever came in, the device still measures, answers its owner and says goodbye.
+fn check_health(rig: &mut Rig) {
+    rig.run_for(Duration::from_secs(40));
+    // The flood bound may have been used up; by now it is full again.
+    rig.receive(thingfleet_simulated::roster_push("juliet@example.org", "both"));
+    rig.take_sent();
+    rig.receive(thingfleet_simulated::chat(OWNER, "status"));
+    let sent = rig.take_sent();
+    assert!(sent.iter().any(|stanza| stanza.contains("temp: ")), "no answer to the owner: {sent:?}");
+    rig.feed(Input::Stop);
+}

@@ -1,0 +1,4 @@
+//! `cargo fuzz run stanza --features libfuzzer`
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| thingfleet_fuzz::stanza(data));
