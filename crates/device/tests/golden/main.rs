@@ -16,7 +16,7 @@ use thingfleet_device::{
     trace::{self, Format, Trace},
 };
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 fn trace(definition: &Definition) -> Trace<'_> {
     Trace::new(definition, "golden-1", 7, UnixMillis(1_790_000_000_000))
