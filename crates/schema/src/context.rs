@@ -38,7 +38,7 @@ impl<'t> Context<'t> {
 
     /// The line, from 1, of a byte.
     pub(crate) fn line_of(&self, byte: usize) -> usize {
-        self.text.as_bytes()[..byte].iter().filter(|&&byte| byte == b'\n').count() + 1
+        self.text.as_bytes()[..byte].split(|&byte| byte == b'\n').count()
     }
 
     /// The text of a stretch of the file.
@@ -121,18 +121,23 @@ impl<'t> Context<'t> {
             return None;
         };
         let fields = Fields { table, entries };
+        // A key that stands here already is not what was meant.
+        let free: Vec<&str> =
+            table.keys.iter().map(|key| key.name).filter(|name| fields.get(name).is_none()).collect();
+        let near = |written: &str| suggest::closest(written, free.iter().copied()).filter(|_| !table.open);
         for entry in entries {
             if table.key(&entry.key).is_none() && !table.open {
-                // A key that stands here already is not what was meant.
-                let free = table.keys.iter().map(|key| key.name).filter(|name| fields.get(name).is_none());
-                let help = suggest::advice(&entry.key, free);
+                let help = suggest::advice(&entry.key, free.iter().copied());
                 self.mistake(entry.key_span, format!("unknown key `{}`", entry.key))
                     .label(format!("not a key of {}", table.what))
                     .help(help);
             }
         }
         for key in table.keys.iter().filter(|key| key.required) {
-            if fields.get(key.name).is_none() {
+            // A missing key that stands there misspelt has been reported as that.
+            let misspelt =
+                |entry: &Entry| table.key(&entry.key).is_none() && near(&entry.key) == Some(key.name);
+            if fields.get(key.name).is_none() && !entries.iter().any(misspelt) {
                 self.mistake(node.span, format!("{} needs the key `{}`", table.what, key.name))
                     .label("not in here")
                     .help(format!("`{}`: {}", key.name, key.doc));
@@ -167,7 +172,13 @@ impl<'t> Context<'t> {
 
     /// Reports that something else stands where `expected` should.
     pub(crate) fn wrong_type(&mut self, node: &Node, expected: &str) -> &mut Diagnostic {
-        self.mistake(node.span, format!("expected {expected}, found {}", node.what()))
+        let found = match &node.content {
+            Content::Scalar { text, plain: true } if text.parse::<f64>().is_ok() => {
+                format!("the number {text}")
+            }
+            Content::Scalar { .. } | Content::Sequence(_) | Content::Mapping(_) => node.what().to_owned(),
+        };
+        self.mistake(node.span, format!("expected {expected}, found {found}"))
             .label(format!("should be {expected}"))
     }
 

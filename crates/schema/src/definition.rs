@@ -171,7 +171,7 @@ fn check_channel_name(context: &mut Context, entry: &Entry, earlier: &[Written])
         context
             .mistake(entry.key_span, format!("`{name}` is a text command of every device"))
             .label("taken")
-            .help(format!("{} are the commands; take another name", suggest::listed(COMMANDS)));
+            .help(format!("the commands are {}; take another name", COMMANDS.join(", ")));
     }
     if KEYWORDS.contains(&name) {
         context
@@ -238,7 +238,7 @@ fn tick(context: &mut Context, fields: Fields) -> Duration {
     const DEFAULT: Duration = Duration::from_secs(1);
     let Some(node) = fields.get("tick") else { return DEFAULT };
     let Some(tick) = context.span_of_time(node) else { return DEFAULT };
-    if tick < Duration::from_millis(10) || tick > Duration::from_secs(3600) {
+    if tick < Duration::from_millis(10) || tick > Duration::from_hours(1) {
         context.mistake(node.span, "the tick is out of range").label("from 10ms to 1h");
         return DEFAULT;
     }

@@ -114,10 +114,14 @@ impl Diagnostics {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false);
         let mut drawn = String::new();
-        for one in &self.list {
+        for (index, one) in self.list.iter().enumerate() {
+            if index > 0 {
+                drawn.push('\n');
+            }
             let report = self.report(one);
             if handler.render_report(&mut drawn, report.as_ref()).is_err() {
-                drawn.push_str(&format!("{one}\n"));
+                drawn.push_str(&one.to_string());
+                drawn.push('\n');
             }
         }
         drawn

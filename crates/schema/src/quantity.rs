@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 /// The longest duration that is accepted: a hundred years.
-pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+pub(crate) const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// Units of time and their microseconds, the longest first.
 const UNITS: &[(&str, f64)] = &[("d", 86_400e6), ("h", 3_600e6), ("min", 60e6), ("s", 1e6), ("ms", 1e3)];

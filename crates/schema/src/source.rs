@@ -90,7 +90,7 @@ pub(crate) fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostics> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let before = &error.as_bytes()[..at];
-        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let line = before.split(|&byte| byte == b'\n').count();
         let message = format!("the file is not UTF-8: byte {at} in line {line} is no character");
         let mut complaint = Diagnostic::of_file(name, message);
         complaint.help("save it as UTF-8; in an editor this is usually under \"save as\" or \"encoding\"");

@@ -78,8 +78,9 @@ pub(crate) fn parse(context: &mut Context, text: &str) -> Result<Node, Diagnosti
         emit_anchor_events: true,
         emit_unresolved_aliases: true,
         emit_comments: false,
-        flow_nesting_limit: MAX_DEPTH + 1,
-        block_nesting_limit: MAX_DEPTH + 1,
+        // The scanner is ahead of the events; our own limit, which has the better words, comes first.
+        flow_nesting_limit: 2 * MAX_DEPTH,
+        block_nesting_limit: 2 * MAX_DEPTH,
     };
     let mut builder = Builder { stack: Vec::new(), root: None, nodes: 0, documents: 0 };
     for event in Parser::new_from_str_with_options(text, options) {
@@ -112,21 +113,26 @@ fn bytes(span: &granit_parser::Span, text: &str) -> Span {
     Span { start: range.start.min(text.len()), end: range.end.min(text.len()) }
 }
 
-/// The usual causes, looked for in the line at `at` and the one before.
+/// The usual causes, looked for in the line that contains byte `at`.
 fn syntax_help(text: &str, at: usize) -> &'static str {
-    let mut end = at;
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let mut at = at;
+    while !text.is_char_boundary(at) {
+        at -= 1;
     }
-    let near: Vec<&str> = text[..end].lines().rev().take(2).collect();
-    let line = text[end..].lines().next().unwrap_or_default();
-    if line.starts_with('\t') || near.iter().any(|line| line.starts_with('\t') || line.ends_with('\t')) {
-        return "indent with spaces, YAML takes no tabs";
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let count = |c: char| line.matches(c).count();
+    if line.trim_start_matches(' ').starts_with('\t') {
+        "indent with spaces, YAML takes no tabs"
+    } else if count('[') != count(']') || count('{') != count('}') {
+        "close every bracket in this line"
+    } else if count('"') % 2 == 1 || count('\'') % 2 == 1 {
+        "close the quote"
+    } else if line.matches(": ").count() > 1 {
+        "put quotes around a text that contains ': '"
+    } else {
+        "look at the indentation of this line and the one above, and close every quote and bracket"
     }
-    if near.iter().chain([&line]).any(|line| line.contains(": ") && line.matches(": ").count() > 1) {
-        return "quote a text that contains ': ', and close every quote and bracket";
-    }
-    "look at the indentation of this line and the one above, and close every quote and bracket"
 }
 
 struct Refusal {
@@ -155,7 +161,6 @@ struct Builder {
 impl Builder {
     fn take(&mut self, context: &mut Context, event: Event<'_>, span: Span) -> Result<(), Refusal> {
         match event {
-            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
@@ -211,7 +216,7 @@ impl Builder {
                 };
                 self.add(context, node)
             }
-            // The enum is open to later additions, which can only be presentation (as comments are).
+            // The ends of stream and document, and what the parser may add later: presentation, as comments are.
             _ => Ok(()),
         }
     }
@@ -258,19 +263,18 @@ impl Builder {
                         return refuse("a key must be text", "a list or mapping", "write `key: value`");
                     }
                 },
-                Some((name, key_span)) => match lines.get(&name) {
-                    Some(&first) => {
+                Some((name, key_span)) => {
+                    if let Some(&first) = lines.get(&name) {
                         let line = context.line_of(first.start);
                         context
                             .mistake(key_span, format!("`{name}` stands here twice"))
                             .label("again")
                             .help(format!("the first one is in line {line}; keep one of them"));
-                    }
-                    None => {
+                    } else {
                         lines.insert(name.clone(), key_span);
                         entries.push(Entry { key: name, key_span, value: node });
                     }
-                },
+                }
             },
         }
         Ok(())

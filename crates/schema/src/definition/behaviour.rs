@@ -50,13 +50,12 @@ pub(super) fn read(
         not_a_number(context, entry, channel)
     };
     let (noise, quantise) = (positive("noise"), positive("quantise"));
-    let rate_limit = fields.entry("rate_limit").and_then(|entry| match numeric {
-        true => context.rate(&entry.value),
-        false => not_a_number(context, entry, channel),
+    let rate_limit = fields.entry("rate_limit").and_then(|entry| {
+        if numeric { context.rate(&entry.value) } else { not_a_number(context, entry, channel) }
     });
-    let clamp = fields.entry("clamp").and_then(|entry| match numeric {
-        true => context.range(&entry.value).map(|(min, max)| Range { min, max }),
-        false => not_a_number(context, entry, channel),
+    let clamp = fields.entry("clamp").and_then(|entry| {
+        let range = if numeric { context.range(&entry.value) } else { not_a_number(context, entry, channel) };
+        range.map(|(min, max)| Range { min, max })
     });
     let cases =
         fields.get("when").map_or_else(Vec::new, |node| cases(context, node, channel, channels, loader));
@@ -186,21 +185,22 @@ pub(super) fn condition(context: &mut Context, node: &Node, channels: &[Channel]
         | ConditionErrorKind::Empty
         | ConditionErrorKind::TooLong
         | ConditionErrorKind::TooDeep
-        | ConditionErrorKind::OpenQuote => {
-            ("here", Some("a condition reads like `powerOn and (temp < 90 or mode == boost)`".to_owned()))
+        | ConditionErrorKind::OpenQuote
+        | ConditionErrorKind::UnknownSymbol(_) => {
+            let symbol = text.get(error.at.start..).and_then(|rest| rest.chars().next());
+            ("here", Some(symbol_help(symbol).to_owned()))
         }
-        ConditionErrorKind::UnknownSymbol(symbol) => ("here", Some(symbol_help(*symbol).to_owned())),
     };
     context.mistake(span, error.to_string()).label(label).maybe_help(help);
     None
 }
 
-fn symbol_help(symbol: char) -> &'static str {
+fn symbol_help(symbol: Option<char>) -> &'static str {
     match symbol {
-        '=' => "write `==` for equal",
-        '&' => "write `and`",
-        '|' => "write `or`",
-        '!' => "write `not`, or `!=` for unequal",
+        Some('=') => "write `==` for equal",
+        Some('&') => "write `and`",
+        Some('|') => "write `or`",
+        Some('!') => "write `not`, or `!=` for unequal",
         _ => "a condition reads like `powerOn and (temp < 90 or mode == boost)`",
     }
 }

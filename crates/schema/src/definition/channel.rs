@@ -21,7 +21,7 @@ const TEXT_LENGTH: u16 = 256;
 /// Reads a channel that holds its value and is sent at every change. What is wrong is reported and left at its default.
 pub(super) fn read(context: &mut Context, entry: &Entry, fields: Fields, role: Role) -> Channel {
     let kind = kind(context, fields, role);
-    refuse_what_does_not_fit(context, fields, &kind);
+    refuse_what_does_not_fit(context, fields, kind.as_ref());
     let label = fields.get("label").and_then(|node| context.text(node, 100)).unwrap_or(&entry.key);
     let numeric = matches!(kind, Some(Kind::Integer | Kind::Float));
     let mut channel = Channel {
@@ -137,7 +137,7 @@ fn options(context: &mut Context, fields: Fields, kind: &Node) -> Option<Vec<Cho
 }
 
 /// Keys that say something about other types only.
-fn refuse_what_does_not_fit(context: &mut Context, fields: Fields, kind: &Option<Kind>) {
+fn refuse_what_does_not_fit(context: &mut Context, fields: Fields, kind: Option<&Kind>) {
     let Some(kind) = kind else { return };
     for (key, of) in [
         ("options", "a choice"),
@@ -192,7 +192,7 @@ fn unit(context: &mut Context, node: &Node) -> Option<Unit> {
         let by_symbol = Unit::ALL.iter().find(|unit| unit.symbol() == name);
         let help = match by_symbol.map(|unit| unit.name()).or(suggest::closest(name, unit_names())) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "`thingfleet show --units` lists the units; without the key a number has none".to_owned(),
+            None => "docs/DEFINITIONS.md lists the units; without the key a number has none".to_owned(),
         };
         context.mistake(node.span, format!("there is no unit `{name}`")).label("unknown unit").help(help);
     }

@@ -16,7 +16,9 @@ pub(super) fn check(context: &mut Context, channels: &[Channel], written: &[Writ
             continue;
         }
         let Some(circle) = circle_through(one.index, &follows) else { continue };
-        circle.iter().for_each(|&index| reported[index] = true);
+        for &index in &circle {
+            reported[index] = true;
+        }
         let mut names: Vec<&str> = circle.iter().map(|&index| channels[index].name.as_str()).collect();
         names.push(names[0]);
         let place = one.fields.entry("behaviour").map_or(one.entry.key_span, |entry| entry.key_span);

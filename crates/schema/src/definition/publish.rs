@@ -64,16 +64,16 @@ fn sensible(channel: &Channel, tick: Duration) -> PublishPolicy {
             every: Some(Duration::from_secs(10).max(tick)),
             change: Some(change),
             gap: Duration::ZERO,
-            heartbeat: Some(Duration::from_secs(300).max(tick)),
+            heartbeat: Some(Duration::from_mins(5).max(tick)),
         };
     }
     PublishPolicy { every: None, change: Some(0.0), gap: Duration::ZERO, heartbeat: None }
 }
 
 /// A duration, or the word for none.
-fn span_or(context: &mut Context, node: &Node, none: &str) -> Option<Duration> {
+fn span_or(context: &mut Context, node: &Node, word: &str) -> Option<Duration> {
     match &node.content {
-        Content::Scalar { text, .. } if text == none => None,
+        Content::Scalar { text, .. } if text == word => None,
         Content::Scalar { .. } | Content::Sequence(_) | Content::Mapping(_) => context.span_of_time(node),
     }
 }

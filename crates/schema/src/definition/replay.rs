@@ -90,7 +90,13 @@ fn samples(
             Ok(record) => record,
             Err(error) => {
                 let at = error.position().map_or(0, csv::Position::byte);
-                context.mistake(line_at(text, at), format!("this line is no CSV: {error}")).label("here");
+                let message = match error.kind() {
+                    csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                        format!("this line has {len} columns instead of {expected_len}")
+                    }
+                    _ => "this line is no CSV".to_owned(),
+                };
+                context.mistake(line_at(text, at), message).label("here");
                 break;
             }
         };

@@ -264,7 +264,7 @@ fn integral(context: &mut Context, node: &Node, channel: &Channel, channels: &[C
     });
     let per = match fields.get("per") {
         Some(node) => context.span_of_time(node),
-        None => Some(Duration::from_secs(3600)),
+        None => Some(Duration::from_hours(1)),
     };
     let scale = match fields.get("scale") {
         Some(node) => {

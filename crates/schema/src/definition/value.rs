@@ -59,8 +59,7 @@ pub(crate) fn operand(
     if literal || node.is_empty() {
         return number(context, node, channel).map(Operand::Number);
     }
-    let named = channels.iter().position(|other| other.name == *text);
-    let Some(named) = named else {
+    let Some(index) = channels.iter().position(|other| other.name == *text) else {
         let options = match &channel.kind {
             Kind::Choice(options) => options.iter().map(|option| option.name.as_str()).collect(),
             Kind::Boolean => vec!["true", "false"],
@@ -74,18 +73,18 @@ pub(crate) fn operand(
             .help(help);
         return None;
     };
-    if channels[named].name == channel.name {
+    if channels[index].name == channel.name {
         context
             .mistake(node.span, format!("`{text}` cannot follow itself"))
             .label("its own name")
             .help("name another channel or a number");
         return None;
     }
-    if matches!(channels[named].kind, Kind::Text(_)) {
+    if matches!(channels[index].kind, Kind::Text(_)) {
         context.mistake(node.span, format!("`{text}` is text, not a number")).label("cannot be followed");
         return None;
     }
-    u16::try_from(named).ok().map(|index| Operand::Channel(ChannelId(index)))
+    u16::try_from(index).ok().map(|index| Operand::Channel(ChannelId(index)))
 }
 
 /// A whole number, also below zero.

@@ -94,11 +94,15 @@ fn definition(
     } else {
         let shipped = catalogue::find(name);
         if shipped.is_none() {
-            let help = suggest::advice(name, catalogue::all().iter().map(|entry| entry.name));
+            let shipped = catalogue::all().iter().map(|entry| entry.name);
+            let help = match suggest::closest(name, shipped) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`thingfleet list` shows them.".to_owned(),
+            };
             context
                 .mistake(node.span, format!("there is no shipped definition `{name}`"))
                 .label("unknown")
-                .help(format!("{help}; for a file of your own write its path, ending in .yaml"));
+                .help(format!("{help} A file of your own goes by its path, ending in .yaml"));
         }
         shipped.map(catalogue::Entry::definition)
     };

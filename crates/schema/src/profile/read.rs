@@ -57,7 +57,7 @@ fn lower(context: &mut Context, root: &Node, surroundings: &Surroundings) -> Opt
     let name = fields.get("fleet").and_then(|node| fleet_name(context, node));
     let description = fields.get("description").and_then(|node| context.text(node, 300)).unwrap_or_default();
     let seed = fields.get("seed").map_or(Some(1), |node| context.integer(node, 0, u64::MAX));
-    let speed = speed(context, fields);
+    let factor = speed(context, fields);
     let server = match fields.get("server") {
         Some(node) => server::read(context, node),
         None => Some(server::private()),
@@ -81,7 +81,7 @@ fn lower(context: &mut Context, root: &Node, surroundings: &Surroundings) -> Opt
         name: name?,
         description: description.to_owned(),
         seed: seed?,
-        speed: speed?,
+        speed: factor?,
         server: server?,
         accounts,
         setup_concurrency,

@@ -42,14 +42,14 @@ pub(super) fn read(context: &mut Context, node: &Node) -> Option<Server> {
         }
         return domain(context, own).map(|domain| Server::Private { domain });
     }
-    let Some(own) = fields.get("domain") else {
+    let own = fields.get("domain");
+    if own.is_none() {
         context
             .mistake(node.span, "a server needs its `domain`")
             .label("which server?")
             .help("write `domain: example.org`, or `server: private`");
-        return None;
-    };
-    let domain_name = domain(context, own);
+    }
+    let domain_name = own.and_then(|node| domain(context, node));
     let host = fields.get("host").map(|node| domain(context, node));
     let port = fields.get("port").map(|node| context.integer(node, 1, 65_535));
     if let (Some(entry), None) = (fields.entry("port"), &host) {
