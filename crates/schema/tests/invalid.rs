@@ -38,7 +38,7 @@ fn mistakes(name: &str, text: &str) -> Option<Diagnostics> {
 
 #[test]
 fn every_invalid_example_has_its_message() {
-    let examples: Vec<_> = files().into_iter().filter(|(name, _)| name.ends_with(".yaml")).collect();
+    let examples: Vec<_> = files().into_iter().filter(|(name, _)| !name.contains(".csv")).collect();
     assert!(examples.len() >= 40, "only {} examples", examples.len());
     for (name, bytes) in examples {
         let text = String::from_utf8(bytes).unwrap();
@@ -97,7 +97,7 @@ fn mistakes_have_a_form_for_machines() {
 
 #[test]
 fn no_more_than_a_hundred_mistakes_are_listed() {
-    let text: String = (0..5000).map(|index| format!("key{index}: 1\n")).collect();
+    let text = (0..5000).map(|index| format!("key{index}: 1\n")).collect::<Vec<_>>().concat();
     let mistakes = definition::read("many.yaml", &text, &Memory::default()).unwrap_err();
     assert_eq!(mistakes.list().len(), 100);
 }
