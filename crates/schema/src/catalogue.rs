@@ -7,7 +7,7 @@ use crate::{
 use std::path::Path;
 use thingfleet_device::definition::Definition;
 
-/// A shipped file.
+/// A shipped definition.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// Its name: `kettle`.
@@ -18,9 +18,20 @@ pub struct Entry {
     pub text: &'static str,
 }
 
+/// A shipped profile.
+#[derive(Clone, Copy, Debug)]
+pub struct ProfileEntry {
+    /// Its name: `demo`.
+    pub name: &'static str,
+    /// Its path in the repository: `profiles/demo.yaml`.
+    pub path: &'static str,
+    /// Its YAML.
+    pub text: &'static str,
+}
+
 macro_rules! shipped {
-    ($directory:literal: $($name:literal),* $(,)?) => {
-        &[$(Entry {
+    ($entry:ident in $directory:literal: $($name:literal),* $(,)?) => {
+        &[$($entry {
             name: $name,
             path: concat!($directory, "/", $name, ".yaml"),
             text: include_str!(concat!("../../../", $directory, "/", $name, ".yaml")),
@@ -28,18 +39,16 @@ macro_rules! shipped {
     };
 }
 
-const DEFINITIONS: &[Entry] = shipped!["devices":
+const DEFINITIONS: &[Entry] = shipped![Entry in "devices":
     "air-quality", "blind", "board", "coffee-maker", "door", "electricity-meter", "fridge", "kettle", "lamp",
     "motion", "plug", "smoke-alarm", "thermostat", "washing-machine", "weather",
 ];
 
-const PROFILES: &[Entry] = shipped!["profiles": "demo", "kitchen", "load-500", "remote"];
+const PROFILES: &[ProfileEntry] =
+    shipped![ProfileEntry in "profiles": "demo", "kitchen", "load-500", "remote"];
 
 impl Entry {
-    /// The definition, of an entry of [`all`].
-    ///
-    /// # Panics
-    /// If the entry is a profile.
+    /// The definition.
     pub fn definition(&self) -> Definition {
         definition::read(self.path, self.text, &Nothing).expect("tests read every shipped definition")
     }
@@ -56,12 +65,12 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 }
 
 /// All shipped profiles by name.
-pub fn profiles() -> &'static [Entry] {
+pub fn profiles() -> &'static [ProfileEntry] {
     PROFILES
 }
 
 /// The shipped profile of that name.
-pub fn find_profile(name: &str) -> Option<&'static Entry> {
+pub fn find_profile(name: &str) -> Option<&'static ProfileEntry> {
     PROFILES.iter().find(|entry| entry.name == name)
 }
 
