@@ -95,6 +95,11 @@ impl<'t> Context<'t> {
         self.found.is_empty() && self.others.is_none()
     }
 
+    /// Whether there are so many mistakes that more are not listed, nor worth looking for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.len() >= MOST
+    }
+
     /// All mistakes so far; there must be one.
     pub(crate) fn give_up(&mut self) -> Diagnostics {
         let mine = std::mem::take(&mut self.found);

@@ -135,6 +135,15 @@ fn channels<'n>(context: &mut Context, root: &Node, fields: Fields<'n>) -> (Vec<
     {
         let Some(node) = fields.get(key) else { continue };
         for entry in context.entries(node, what) {
+            if written.len() == MOST_CHANNELS {
+                context
+                    .mistake(
+                        entry.key_span,
+                        format!("a device has at most {MOST_CHANNELS} sensors and actuators"),
+                    )
+                    .label("the first one too many");
+                return (channels, written);
+            }
             check_channel_name(context, entry, &written);
             let Some(own) = context.fields(&entry.value, table) else { continue };
             channels.push(channel::read(context, entry, own, role));
@@ -146,14 +155,6 @@ fn channels<'n>(context: &mut Context, root: &Node, fields: Fields<'n>) -> (Vec<
             .mistake(root.span, "this device has neither sensors nor actuators")
             .label("nothing to measure or set")
             .help("add `sensors:` or `actuators:`");
-    }
-    if let Some(first) = written.get(MOST_CHANNELS) {
-        context
-            .mistake(
-                first.entry.key_span,
-                format!("a device has at most {MOST_CHANNELS} sensors and actuators"),
-            )
-            .label("the first one too many");
     }
     (channels, written)
 }

@@ -221,7 +221,7 @@ fn following(context: &mut Context, node: &Node, entries: &[Entry]) -> Option<Ve
         }
         Content::Mapping(weights) => {
             let mut next = Vec::new();
-            for entry in weights {
+            for entry in weights.iter().take(MOST_POINTS) {
                 let state = find(context, entry.key_span, &entry.key);
                 next.extend(state.zip(context.positive(&entry.value)));
             }

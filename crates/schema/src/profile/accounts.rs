@@ -205,6 +205,9 @@ fn hand_out(
         devices.iter().enumerate().map(|(index, device)| (device.name.clone(), index)).collect();
     let mut users: HashMap<BareJid, String> = HashMap::new();
     for account in given {
+        if context.is_full() {
+            return;
+        }
         if let Some(Server::Remote(remote)) = server
             && account.jid.domain() != remote.domain
         {

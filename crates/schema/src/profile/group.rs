@@ -69,8 +69,13 @@ pub(super) fn read(
         });
     }
     if let Some(node) = fields.get("devices") {
+        let places: HashMap<String, usize> =
+            devices.iter().enumerate().map(|(index, device)| (device.name.clone(), index)).collect();
         for entry in context.entries(node, "device names") {
-            single(context, entry, &own, &mut devices);
+            match places.get(&entry.key) {
+                Some(&index) => single(context, entry, &own, &mut devices[index]),
+                None => unknown_device(context, entry, &devices),
+            }
         }
     }
     names.take(context, place, &devices);
@@ -243,19 +248,18 @@ fn starts(context: &mut Context, node: &Node, definition: &Definition) -> Vec<(C
     starts
 }
 
+fn unknown_device(context: &mut Context, entry: &Entry, devices: &[Device]) {
+    let help = suggest::advice(&entry.key, devices.iter().take(100).map(|device| device.name.as_str()));
+    context
+        .mistake(entry.key_span, format!("there is no device `{}` in this group", entry.key))
+        .label("unknown name")
+        .help(help);
+}
+
 /// Applies what differs for one device.
-fn single(context: &mut Context, entry: &Entry, group: &Defaults, devices: &mut [Device]) {
-    let Some(index) = devices.iter().position(|device| device.name == entry.key) else {
-        let help = suggest::advice(&entry.key, devices.iter().take(100).map(|device| device.name.as_str()));
-        context
-            .mistake(entry.key_span, format!("there is no device `{}` in this group", entry.key))
-            .label("unknown name")
-            .help(help);
-        return;
-    };
+fn single(context: &mut Context, entry: &Entry, group: &Defaults, device: &mut Device) {
     let Some(fields) = context.fields(&entry.value, &DEVICE) else { return };
     let own = group.overridden(context, fields);
-    let device = &mut devices[index];
     if let Some(serial) = fields.get("serial").and_then(|node| context.ascii(node)) {
         serial.clone_into(&mut device.serial);
     }
