@@ -1,0 +1,90 @@
+"""A contact may be broken or malicious; the device goes on."""
+
+import pytest
+
+import wire
+
+DEPTH = "<a>" * 40 + "</a>" * 40
+PAYLOADS = {
+    "an empty value": f"<val xmlns='{wire.IOT}'/>",
+    "a value of another namespace": "<val xmlns='urn:example:other'>1</val>",
+    "a tree instead of text": f"<val xmlns='{wire.IOT}'><b>1</b></val>",
+    "no payload it knows": "<x xmlns='urn:example:other'/>",
+    "a deep tree": f"<deep xmlns='urn:example:deep'>{DEPTH}</deep>",
+    "a long text": f"<val xmlns='{wire.IOT}'>{'9' * 20000}</val>",
+    "a number past all bounds": f"<val xmlns='{wire.IOT}' type='uint'>1e400</val>",
+    "control characters": f"<val xmlns='{wire.IOT}'>&#x9;&#xA;1&#xD;</val>",
+    "a lying type": f"<val xmlns='{wire.IOT}' type='float'>boost</val>",
+}
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("name", ["led", "level", "note"])
+async def test_a_payload_does_not_disturb_it(board, owner, payload, name):
+    await owner.publish(board.jid, wire.ACTUATORS, wire.actuator(name), PAYLOADS[payload])
+    await goes_on(board, owner)
+
+
+ITEM_IDS = ["xmpp.iot.actuator.", "xmpp.iot.actuator", "led", "xmpp.iot.sensor.temp", "x" * 1000, "☃", "../led"]
+
+
+@pytest.mark.parametrize("item", ITEM_IDS)
+async def test_an_item_id_does_not_disturb_it(board, owner, item):
+    await owner.publish(board.jid, wire.ACTUATORS, item, wire.val("1", "boolean"))
+    await goes_on(board, owner)
+
+
+STANZAS = {
+    "an iq without a payload": "<iq type='get' to='{full}' id='h1'/>",
+    "an iq with two payloads": "<iq type='get' to='{full}' id='h2'><a xmlns='urn:a'/><b xmlns='urn:b'/></iq>",
+    "an iq of no type": "<iq type='nonsense' to='{full}' id='h3'><a xmlns='urn:a'/></iq>",
+    "an answer nobody asked for": "<iq type='result' to='{full}' id='h4'/>",
+    "an error nobody caused": "<iq type='error' to='{full}' id='h5'><error type='cancel'/></iq>",
+    "a message without a body": "<message to='{jid}' type='chat'/>",
+    "a message with a subject": "<message to='{jid}'><subject>led on</subject></message>",
+    "an error message": "<message to='{full}' type='error'><body>led on</body><error type='cancel'/></message>",
+    "a groupchat message": "<message to='{full}' type='groupchat'><body>led on</body></message>",
+    "an empty event": "<message to='{full}' type='headline'><event xmlns='{event}'/></message>",
+    "a forged event": (
+        "<message to='{full}' type='headline'><event xmlns='{event}'><items node='xmpp.iot.actuators'>"
+        "<item id='xmpp.iot.actuator.led'><val xmlns='{iot}' type='boolean'>1</val></item></items></event></message>"
+    ),
+    "a forged roster push": (
+        "<iq type='set' to='{full}' id='h6'><query xmlns='jabber:iq:roster'>"
+        "<item jid='{owner}' subscription='remove'/></query></iq>"
+    ),
+    "a long command": "<message to='{jid}' type='chat'><body>{long}</body></message>",
+    "odd presence": "<presence to='{full}' type='error'/>",
+}
+
+
+@pytest.mark.parametrize("stanza", STANZAS)
+async def test_a_stanza_does_not_disturb_it(board, owner, stanza):
+    owner.send(
+        STANZAS[stanza].format(
+            full=board.full, jid=board.jid, owner=owner.bare, event=wire.EVENT, iot=wire.IOT, long="led " * 5000
+        )
+    )
+    await goes_on(board, owner)
+    assert not [event for event in board.program.events if event.get("event") == "actuated"]
+
+
+async def test_many_commands_at_once_are_all_answered(board, owner):
+    since = owner.inbox.mark()
+    for _ in range(50):
+        owner.write(board.jid, "status")
+    for answered in range(50):
+        del answered
+        await owner.heard(board.jid, since)
+        since = next(
+            index + 1
+            for index, stanza in enumerate(owner.inbox.stanzas)
+            if index >= since and stanza.findtext(f"{{{wire.CLIENT}}}body")
+        )
+
+
+async def goes_on(board, owner):
+    """The device still answers its owner, and its values still move."""
+    await owner.ask("get", board.full, f"<ping xmlns='{wire.PING}'/>")
+    await owner.value(wire.SENSORS, wire.sensor("temp"), since=owner.inbox.mark())
+    assert "temp" in await owner.say(board.jid, "help")
