@@ -33,18 +33,18 @@ def built():
 
 
 @pytest.fixture
-def name():
-    """A name of this test's own, so that journeys share servers without meeting."""
+def username():
+    """A device name of this test's own, so that journeys share servers without meeting."""
     return f"b{next(_numbers)}"
 
 
 @pytest_asyncio.fixture
-async def people(server, name):
+async def people(server, username):
     """Makes people: `await people("juliet")`."""
     made = []
 
     async def make(role, **options):
-        person = Person(server, f"{role}-{name}", **options)
+        person = Person(server, f"{role}-{username}", **options)
         made.append(person)
         return await person.enter()
 
@@ -66,23 +66,23 @@ async def stranger(people):
 
 
 @pytest_asyncio.fixture
-async def insider(server, name):
+async def insider(server, username):
     """The device's own account in another hand: acts behind the device's back, and is never available.
 
     To be asked for before the board, which then has to run with `account=insider.account`.
     """
-    person = Person(server, name, resource="insider")
+    person = Person(server, username, resource="insider")
     yield await person.enter(available=False)
     await person.leave()
 
 
 @pytest_asyncio.fixture
-async def run(server, name, tmp_path):
+async def run(server, username, tmp_path):
     """Prepares a run of the program with one board: `await run(owners=[…]).start()`."""
     made = []
 
     def prepare(**settings):
-        program = programs.Program(tmp_path, programs.profile(server, name, **settings))
+        program = programs.Program(tmp_path, programs.profile(server, username, **settings))
         made.append(program)
         return program
 
@@ -101,11 +101,11 @@ class Board:
 
 
 @pytest_asyncio.fixture
-async def settle(server, name, run):
+async def settle(server, username, run):
     """Brings a board online among its people: `await settle(owner, access="open")`."""
 
     async def make(*owners, watching=wire.NODES, **settings):
-        jid = f"{name}@{server.domain}"
+        jid = f"{username}@{server.domain}"
         program = await run(owners=[person.bare for person in owners], **settings).start()
         await program.online()
         for person in owners:

@@ -59,12 +59,14 @@ class Program:
         self._process = None
         self._reader = None
         self._news = asyncio.Condition()
+        self._over = False
         self.events = []
         self.errors = bytearray()
 
     async def start(self, *arguments):
         """Starts the program, anew if it ran before; events of earlier runs are forgotten."""
         self.events = []
+        self._over = False
         self._process = await asyncio.create_subprocess_exec(
             *(str(binary()), "run", str(self._profile), "--headless", "--json", *arguments),
             env={**os.environ, "HOME": str(self._directory), "XDG_STATE_HOME": str(self._directory / "state")},
@@ -116,6 +118,8 @@ class Program:
                             seen += 1
                             if event.get("event") == kind and all(event.get(k) == v for k, v in wanted.items()):
                                 return event
+                        if self._over:
+                            raise AssertionError(f"the program ended without {kind} {wanted}\n{self.report()}")
                         await self._news.wait()
         except TimeoutError:
             raise AssertionError(f"no event {kind} {wanted} within {deadline} s\n{self.report()}") from None
@@ -136,6 +140,9 @@ class Program:
                 async with self._news:
                     self.events.append(event)
                     self._news.notify_all()
+        async with self._news:
+            self._over = True
+            self._news.notify_all()
 
     async def _read_errors(self):
         while piece := await self._process.stderr.read(4096):

@@ -6,16 +6,16 @@ HELLO = "Hi from the ESP32. Please mirror this message!"
 DONE = "Setup done!"
 
 
-async def greeted(server, name, run, owner):
+async def greeted(server, username, run, owner):
     """A device that has just said hello; gives its address and the program."""
-    jid = f"{name}@{server.domain}"
+    jid = f"{username}@{server.domain}"
     program = await run(owners=[owner.bare], commissioning="handshake").start()
     assert await owner.heard(jid) == HELLO
     return jid, program
 
 
-async def test_the_owner_is_greeted_mirrors_and_is_told_that_it_is_done(server, name, run, owner):
-    jid, program = await greeted(server, name, run, owner)
+async def test_the_owner_is_greeted_mirrors_and_is_told_that_it_is_done(server, username, run, owner):
+    jid, program = await greeted(server, username, run, owner)
     owner.write(jid, HELLO)
     assert await owner.heard(jid, containing=DONE) == DONE
     for step in ("hello-sent", "mirrored", "owner-added", "done"):
@@ -25,8 +25,8 @@ async def test_the_owner_is_greeted_mirrors_and_is_told_that_it_is_done(server, 
     await owner.value(wire.SENSORS, wire.sensor("temp"))
 
 
-async def test_a_strangers_mirror_is_not_accepted(server, name, run, owner, stranger):
-    jid, program = await greeted(server, name, run, owner)
+async def test_a_strangers_mirror_is_not_accepted(server, username, run, owner, stranger):
+    jid, program = await greeted(server, username, run, owner)
     since = owner.inbox.mark()
     stranger.write(jid, HELLO)
     owner.write(jid, HELLO)
@@ -36,8 +36,8 @@ async def test_a_strangers_mirror_is_not_accepted(server, name, run, owner, stra
     assert not [s for s in stranger.inbox.stanzas if s.findtext(f"{{{wire.CLIENT}}}body") == DONE]
 
 
-async def test_other_words_of_the_owner_are_no_mirror(server, name, run, owner):
-    jid, program = await greeted(server, name, run, owner)
+async def test_other_words_of_the_owner_are_no_mirror(server, username, run, owner):
+    jid, program = await greeted(server, username, run, owner)
     since = owner.inbox.mark()
     owner.write(jid, HELLO + " ")
     owner.write(jid, "hello")
@@ -47,8 +47,8 @@ async def test_other_words_of_the_owner_are_no_mirror(server, name, run, owner):
     assert steps.count("mirrored") == 1
 
 
-async def test_a_device_once_commissioned_does_not_greet_again(server, name, run, owner):
-    jid, program = await greeted(server, name, run, owner)
+async def test_a_device_once_commissioned_does_not_greet_again(server, username, run, owner):
+    jid, program = await greeted(server, username, run, owner)
     owner.write(jid, HELLO)
     await owner.heard(jid, containing=DONE)
     await owner.befriend(jid)

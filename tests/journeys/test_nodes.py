@@ -89,15 +89,20 @@ async def test_a_node_deleted_behind_its_back_is_there_again_after_a_restart(ins
     await owner.subscribe(board.jid, node)
 
 
-async def test_a_misconfigured_node_is_mended_on_the_next_start(insider, owner, settle):
-    board = await settle(owner, account=insider.account)
+@pytest.mark.parametrize(
+    ("option", "wrong", "right"),
+    [("access_model", "whitelist", "presence"), ("max_items", "2", "64"), ("persist_items", "false", "1")],
+)
+async def test_a_misconfigured_node_is_mended_on_the_next_start(insider, owner, settle, option, wrong, right):
+    board = await settle(owner, watching=(), account=insider.account)
     await board.program.stop()
-    await configure(insider, wire.SENSORS, access_model="whitelist")
-    since = owner.inbox.mark()
+    await configure(insider, wire.SENSORS, **{option: wrong})
     await board.program.start()
     await board.program.event("nodes-ready", created=0, repaired=1)
-    assert (await configuration(insider, wire.SENSORS))["access_model"] == ["presence"]
-    await owner.value(wire.SENSORS, wire.sensor("temp"), since=since)
+    assert (await configuration(insider, wire.SENSORS))[option] == [right]
+    # Prosody ends subscriptions that the wrong access model does not allow.
+    await owner.subscribe(board.jid, wire.SENSORS)
+    await owner.value(wire.SENSORS, wire.sensor("temp"), since=owner.inbox.mark())
 
 
 async def test_actuators_of_the_other_mode_are_mended_on_the_next_start(server, insider, owner, settle):
@@ -110,15 +115,6 @@ async def test_actuators_of_the_other_mode_are_mended_on_the_next_start(server, 
     since = owner.inbox.mark()
     await owner.actuate(board.jid, "led", "1", "boolean")
     await owner.value(wire.SENSORS, wire.sensor("led"), "1", since)
-
-
-async def test_a_node_deleted_while_it_runs_is_made_again(insider, owner, settle):
-    board = await settle(owner, watching=(), account=insider.account)
-    await delete(insider, wire.SENSORS)
-    since = board.program.mark()
-    await board.program.event("nodes-ready", since=since, created=1)
-    await owner.subscribe(board.jid, wire.SENSORS)
-    await owner.value(wire.SENSORS, wire.sensor("temp"), since=owner.inbox.mark())
 
 
 # -- access models --
@@ -160,8 +156,8 @@ async def test_roster_groups_work_or_are_refused_with_a_reason(server, run, sett
 # -- on a publish-subscribe service, as the thesis prints it --
 
 
-async def test_service_addressing_works_or_is_refused_with_a_reason(server, name, run, owner):
-    service, prefix = server.pubsub_service, f"{name}."
+async def test_service_addressing_works_or_is_refused_with_a_reason(server, username, run, owner):
+    service, prefix = server.pubsub_service, f"{username}."
     program = await run(owners=[owner.bare], addressing=f"{{ service: {service}, prefix: '{prefix}' }}").start()
     if server.name == "prosody":
         failure = await program.event("setup-failed")
@@ -169,7 +165,7 @@ async def test_service_addressing_works_or_is_refused_with_a_reason(server, name
         assert failure["next_step"]
         return
     await program.online()
-    await owner.befriend(f"{name}@{server.domain}")
+    await owner.befriend(f"{username}@{server.domain}")
     await owner.subscribe(service, prefix + wire.SENSORS)
     await owner.value(prefix + wire.SENSORS, wire.sensor("temp"))
     since = owner.inbox.mark()

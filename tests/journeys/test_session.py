@@ -20,8 +20,8 @@ async def test_a_wrong_password_is_told_at_once_and_ends_the_run(insider, run, o
     assert time.monotonic() - started < 30, "nothing was left to wait for"
 
 
-async def test_an_unknown_account_is_told_like_a_wrong_password(server, name, run, owner):
-    account = (f"nobody-{name}@{server.domain}", "secret")
+async def test_an_unknown_account_is_told_like_a_wrong_password(server, username, run, owner):
+    account = (f"nobody-{username}@{server.domain}", "secret")
     program = await run(owners=[owner.bare], account=account).start("--for", "30s")
     failed = await program.event("session", state="failed", deadline=AT_ONCE)
     assert failed["failure"] == "authentication"
@@ -82,14 +82,14 @@ async def test_an_ordered_end_has_exit_code_zero(run, owner):
     assert await program.ended() == 0
 
 
-async def test_another_session_in_its_place_is_a_failure_of_its_own(insider, run, owner, server, name):
+async def test_another_session_in_its_place_is_a_failure_of_its_own(insider, run, owner, server, username):
     first = await run(owners=[owner.bare], account=insider.account).start()
     await first.online()
     await owner.befriend(insider.bare)
     full = await owner.available(insider.bare)
     from people import Person
 
-    thief = Person(server, name, resource=full.split("/")[1])
+    thief = Person(server, username, resource=full.split("/")[1])
     await thief.enter()
     ended = await first.event("session", state="failed")
     assert ended["failure"] == "conflict"
