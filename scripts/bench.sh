@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-exec cargo bench --workspace "$@"
+exec cargo run --release --quiet --package thingfleet-bench -- "$@"

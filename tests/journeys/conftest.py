@@ -14,7 +14,17 @@ from people import Person
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session", params=list(servers.BY_NAME))
+def pytest_addoption(parser):
+    parser.addoption("--server", choices=list(servers.BY_NAME), help="go through the journeys on this server only")
+
+
+def pytest_generate_tests(metafunc):
+    if "server" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("server")
+        metafunc.parametrize("server", [chosen] if chosen else list(servers.BY_NAME), indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def server(request):
     """A running private server; every journey goes through each kind."""
     made = servers.BY_NAME[request.param]()

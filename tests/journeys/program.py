@@ -50,7 +50,7 @@ def profile(server, name, *, owners=(), ca_file=None, account=None, **settings):
 
 
 class Program:
-    """A run of `thingfleet run PROFILE --headless --json`, with its state kept in a directory of the test's."""
+    """A run of `thingfleet run PROFILE --headless --events --json`, with its state kept in a directory of the test's."""
 
     def __init__(self, directory, profile_text):
         self._directory = Path(directory)
@@ -68,7 +68,7 @@ class Program:
         self.events = []
         self._over = False
         self._process = await asyncio.create_subprocess_exec(
-            *(str(binary()), "run", str(self._profile), "--headless", "--json", *arguments),
+            *(str(binary()), "run", str(self._profile), "--headless", "--events", "--json", *arguments),
             env={**os.environ, "HOME": str(self._directory), "XDG_STATE_HOME": str(self._directory / "state")},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

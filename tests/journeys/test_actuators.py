@@ -60,10 +60,10 @@ async def test_alternating_owner_and_device_never_lock_each_other_out(board, own
 
 
 REFUSED = [
-    ("level", "500", "20"),
-    ("level", "-1", "20"),
-    ("level", "warm", "20"),
-    ("level", "NaN", "20"),
+    ("level", "500", "20.0"),
+    ("level", "-1", "20.0"),
+    ("level", "warm", "20.0"),
+    ("level", "NaN", "20.0"),
     ("count", "2.5", "3"),
     ("mode", "turbo", "eco"),
     ("note", "x" * 21, "hello"),
@@ -76,11 +76,7 @@ REFUSED = [
 async def test_a_refused_value_is_answered_by_the_old_one_and_a_reason(board, owner, name, text, old):
     since = owner.inbox.mark()
     await owner.actuate(board.jid, name, text)
-
-    def is_old(reported):
-        return reported == old or (name == "level" and reported.replace(".", "").isdigit() and float(reported) == float(old))
-
-    await owner.value(wire.ACTUATORS, wire.actuator(name), is_old, since)
+    await owner.value(wire.ACTUATORS, wire.actuator(name), old, since)
     refusal = await board.program.event("refused")
     assert name in refusal["what"]
     assert refusal["why"]
@@ -124,7 +120,7 @@ async def test_an_actuator_changed_while_the_device_was_away_is_taken_over(serve
     since = owner.inbox.mark()
     await board.program.start()
     await owner.value(wire.SENSORS, wire.sensor("led"), "1", since)
-    assert "on" in (await owner.say(board.jid, "led")).lower() or "1" in await owner.say(board.jid, "led")
+    assert "on" in await owner.say(board.jid, "led")
 
 
 async def test_a_refused_value_left_while_it_was_away_is_put_right(server, board, owner):
@@ -132,12 +128,14 @@ async def test_a_refused_value_left_while_it_was_away_is_put_right(server, board
     await owner.actuate(board.jid, "level", "500")
     since = owner.inbox.mark()
     await board.program.start()
-    await owner.value(wire.ACTUATORS, wire.actuator("level"), lambda text: text.startswith("20"), since)
+    if server.name == "prosody":
+        await owner.value(wire.ACTUATORS, wire.actuator("level"), "20.0", since)
+    await owner.value(wire.SENSORS, wire.sensor("level"), "20.0", since)
 
 
 async def test_the_definitions_mode_can_be_forced(settle, owner):
-    board = await settle(owner, actuator_mode="transient")
-    await board.program.event("nodes-ready", mode="transient")
+    board = await settle(owner, actuator_actuators="transient")
+    await board.program.event("nodes-ready", actuators="transient")
     since = owner.inbox.mark()
     await owner.actuate(board.jid, "led", "1", "boolean")
     await owner.value(wire.SENSORS, wire.sensor("led"), "1", since)

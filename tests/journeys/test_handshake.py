@@ -39,7 +39,7 @@ async def test_a_strangers_mirror_is_not_accepted(server, username, run, owner, 
 async def test_other_words_of_the_owner_are_no_mirror(server, username, run, owner):
     jid, program = await greeted(server, username, run, owner)
     since = owner.inbox.mark()
-    owner.write(jid, HELLO + " ")
+    owner.write(jid, HELLO.lower())
     owner.write(jid, "hello")
     owner.write(jid, HELLO)
     await owner.heard(jid, since, containing=DONE)

@@ -59,7 +59,7 @@ async def test_the_nodes_are_configured_as_the_protocol_says(server, insider, ow
 
 async def test_the_first_start_creates_three_nodes_in_the_mode_the_server_takes(server, board):
     mode = {"1": "persistent", "0": "transient"}[ACTUATORS_PERSIST[server.name]]
-    await board.program.event("nodes-ready", created=3, repaired=0, mode=mode)
+    await board.program.event("nodes-ready", created=3, repaired=0, actuators=mode)
 
 
 async def test_a_restart_reuses_the_nodes_and_keeps_subscriptions(board, owner):

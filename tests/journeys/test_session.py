@@ -4,6 +4,7 @@ import time
 
 import wire
 from certificates import Authority
+from people import Person
 
 # The issue allows a second from the failure to the state; the rest is the start of a debug build on a busy machine.
 AT_ONCE = 5.0
@@ -13,7 +14,7 @@ async def test_a_wrong_password_is_told_at_once_and_ends_the_run(insider, run, o
     started = time.monotonic()
     program = await run(owners=[owner.bare], account=(insider.bare, "wrong")).start("--for", "30s")
     failed = await program.event("session", state="failed", deadline=AT_ONCE)
-    assert failed["failure"] == "authentication"
+    assert failed["kind"] == "authentication"
     assert failed["text"]
     assert "password" in failed["next_step"]
     assert await program.ended() == 1
@@ -24,7 +25,7 @@ async def test_an_unknown_account_is_told_like_a_wrong_password(server, username
     account = (f"nobody-{username}@{server.domain}", "secret")
     program = await run(owners=[owner.bare], account=account).start("--for", "30s")
     failed = await program.event("session", state="failed", deadline=AT_ONCE)
-    assert failed["failure"] == "authentication"
+    assert failed["kind"] == "authentication"
     assert await program.ended() == 1
 
 
@@ -32,7 +33,7 @@ async def test_a_certificate_of_another_authority_is_told_at_once(insider, run, 
     other = Authority(tmp_path / "other", "Somebody else's CA").certificate
     program = await run(owners=[owner.bare], account=insider.account, ca_file=other).start("--for", "3s")
     waiting = await program.event("session", state="waiting", deadline=AT_ONCE)
-    assert waiting["failure"] == "tls"
+    assert waiting["kind"] == "tls"
     assert waiting["text"]
     assert "ca_file" in waiting["next_step"]
     assert await program.ended() == 1
@@ -41,7 +42,8 @@ async def test_a_certificate_of_another_authority_is_told_at_once(insider, run, 
 async def test_registration_over_an_untrusted_connection_is_not_tried(run, owner, tmp_path):
     other = Authority(tmp_path / "other", "Somebody else's CA").certificate
     program = await run(owners=[owner.bare], ca_file=other).start("--for", "3s")
-    assert await program.ended() == 1
+    # 1 or 3: the run failed, or its environment did.
+    assert await program.ended() in (1, 3)
     assert "online" not in [event.get("state") for event in program.events]
 
 
@@ -50,8 +52,8 @@ async def test_a_server_that_is_not_there_is_told_and_waited_for(server, board):
     server.stop()
     try:
         waiting = await board.program.event("session", since, state="waiting")
-        assert waiting["failure"] in ("lost", "stream-error", "unreachable")
-        await board.program.event("session", since, state="waiting", failure="unreachable")
+        assert waiting["kind"] in ("lost", "stream-error", "unreachable")
+        await board.program.event("session", since, state="waiting", kind="unreachable")
     finally:
         server.start()
     await board.program.online(since)
@@ -87,10 +89,8 @@ async def test_another_session_in_its_place_is_a_failure_of_its_own(insider, run
     await first.online()
     await owner.befriend(insider.bare)
     full = await owner.available(insider.bare)
-    from people import Person
-
     thief = Person(server, username, resource=full.split("/")[1])
     await thief.enter()
     ended = await first.event("session", state="failed")
-    assert ended["failure"] == "conflict"
+    assert ended["kind"] == "conflict"
     await thief.leave()
