@@ -12,6 +12,7 @@ esac
 
 CARGO_DENY=0.20.2
 missing=()
+as_root=()
 
 # need COMMAND PACKAGE WHY...: notes the package if the command is not there.
 need() {
@@ -36,7 +37,6 @@ install_missing() {
         echo "setup: no apt-get here; install the above by hand and run again" >&2
         exit 3
     }
-    local as_root=()
     if [ "$(id -u)" -ne 0 ]; then
         command -v sudo >/dev/null || {
             echo "setup: neither root nor sudo; ask an administrator for: apt-get install ${missing[*]}" >&2
@@ -76,6 +76,16 @@ release_services() {
         *" $service "*) "${as_root[@]}" systemctl disable --quiet "$service" || true ;;
         esac
     done
+}
+
+# Whether the core library for riscv32 is there, or comes by rustup, which is the smaller download.
+riscv_target() {
+    local target=riscv32imc-unknown-none-elf
+    [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ] && return
+    dpkg-query -W rustc-web rust-web-src >/dev/null 2>&1 && return 1
+    command -v rustup >/dev/null || return 1
+    echo "setup: adding the core library for $target with rustup"
+    timeout 120 rustup --quiet target add $target
 }
 
 # The runner and the independent client of tests/journeys, pinned.
@@ -122,7 +132,7 @@ test)
     need openssl openssl "certificates of those servers"
     python3 -c 'import ensurepip' 2>/dev/null || note python3-venv "environment of the independent client"
     need qemu-system-riscv32 qemu-system-misc "machine for the riscv32 golden trace"
-    if [ ! -d "$(rustc --print sysroot)/lib/rustlib/riscv32imc-unknown-none-elf" ]; then
+    if ! riscv_target; then
         need_package rustc-web "compiler whose library source Debian has, for riscv32 without rustup"
         need_package rust-web-src "source of core and alloc for riscv32"
         need ld.lld lld "linker for riscv32"
