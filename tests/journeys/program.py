@@ -124,6 +124,10 @@ class Program:
         except TimeoutError:
             raise AssertionError(f"no event {kind} {wanted} within {deadline} s\n{self.report()}") from None
 
+    def told(self, kind):
+        """The events of a kind so far."""
+        return [event for event in self.events if event.get("event") == kind]
+
     async def online(self, since=0, deadline=DEADLINE):
         """Waits until the device is online."""
         return await self.event("session", since, deadline, state="online")

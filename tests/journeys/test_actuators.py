@@ -5,34 +5,38 @@ import pytest
 import wire
 from people import Refused
 
-SPELLINGS = [
-    # name, text, type attribute, value reported afterwards
-    ("led", "1", "boolean", "1"),
-    ("led", "true", None, "1"),
-    ("led", "1", "bool", "1"),
-    ("led", "1", None, "1"),
-    ("level", "42.5", "float", "42.5"),
-    ("level", "42.5", "double", "42.5"),
-    ("level", "42.5", None, "42.5"),
-    ("level", "42,5", None, "42.5"),
-    ("level", "42", None, "42.0"),
-    ("count", "7", "uint", "7"),
-    ("count", "7", "integer", "7"),
-    ("count", "7", None, "7"),
-    ("count", "7.0", None, "7"),
-    ("mode", "boost", None, "boost"),
-    ("note", "good night", "string", "good night"),
-    ("note", "1 < 2 & 3", None, "1 < 2 & 3"),
-]
+# For each actuator: text, type attribute, value reported afterwards. Each differs from the one before.
+SPELLINGS = {
+    "led": [
+        ("1", "boolean", "1"),
+        ("0", "boolean", "0"),
+        ("true", None, "1"),
+        ("false", None, "0"),
+        ("1", "bool", "1"),
+        ("0", None, "0"),
+    ],
+    "level": [
+        ("42.5", "float", "42.5"),
+        ("43.5", "double", "43.5"),
+        ("44.5", None, "44.5"),
+        ("45,5", None, "45.5"),
+        ("46", None, "46.0"),
+    ],
+    "count": [("7", "uint", "7"), ("8", "integer", "8"), ("9", None, "9"), ("6.0", None, "6")],
+    "mode": [("boost", None, "boost"), ("eco", "string", "eco")],
+    "note": [("good night", "string", "good night"), ("1 < 2 & 3", None, "1 < 2 & 3")],
+}
 
 
-@pytest.mark.parametrize(("name", "text", "type_", "reported"), SPELLINGS)
-async def test_a_value_is_applied_and_reported_back(board, owner, name, text, type_, reported):
-    since = owner.inbox.mark()
-    await owner.actuate(board.jid, name, text, type_)
-    await owner.value(wire.SENSORS, wire.sensor(name), reported, since)
-    applied = await board.program.event("actuated", channel=name)
-    assert owner.bare in (applied["by"] or owner.bare)
+@pytest.mark.parametrize("name", SPELLINGS)
+async def test_a_value_is_applied_and_reported_back(board, owner, subtests, name):
+    for text, type_, reported in SPELLINGS[name]:
+        with subtests.test(text=text, type=type_):
+            since, told = owner.inbox.mark(), board.program.mark()
+            await owner.actuate(board.jid, name, text, type_)
+            await owner.value(wire.SENSORS, wire.sensor(name), reported, since)
+            applied = await board.program.event("actuated", told, channel=name)
+            assert owner.bare in (applied["by"] or owner.bare)
 
 
 async def test_a_second_client_of_the_owner_sees_the_setting_under_the_name_it_knows(board, owner, people):
@@ -72,15 +76,16 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "text", "old"), REFUSED)
-async def test_a_refused_value_is_answered_by_the_old_one_and_a_reason(board, owner, name, text, old):
-    since = owner.inbox.mark()
-    await owner.actuate(board.jid, name, text)
-    await owner.value(wire.ACTUATORS, wire.actuator(name), old, since)
-    refusal = await board.program.event("refused")
-    assert name in refusal["what"]
-    assert refusal["why"]
-    assert not [event for event in board.program.events if event.get("event") == "actuated"]
+async def test_a_refused_value_is_answered_by_the_old_one_and_a_reason(board, owner, subtests):
+    for name, text, old in REFUSED:
+        with subtests.test(name=name, text=text):
+            since, told = owner.inbox.mark(), board.program.mark()
+            await owner.actuate(board.jid, name, text)
+            await owner.value(wire.ACTUATORS, wire.actuator(name), old, since)
+            refusal = await board.program.event("refused", told)
+            assert name in refusal["what"]
+            assert refusal["why"]
+    assert not board.program.told("actuated")
 
 
 async def test_an_unknown_actuator_is_refused_with_a_reason(board, owner):
@@ -89,12 +94,12 @@ async def test_an_unknown_actuator_is_refused_with_a_reason(board, owner):
     assert "warp" in refusal["what"]
 
 
-@pytest.mark.parametrize("press", ["1", "2"])
-async def test_a_button_falls_back_to_zero(board, owner, press):
-    since = owner.inbox.mark()
-    await owner.actuate(board.jid, "brew", press)
-    await owner.value(wire.ACTUATORS, wire.actuator("brew"), "0", since)
-    await board.program.event("actuated", channel="brew")
+async def test_a_button_falls_back_to_zero(board, owner):
+    for press in ("1", "2", "1"):
+        since, told = owner.inbox.mark(), board.program.mark()
+        await owner.actuate(board.jid, "brew", press)
+        await board.program.event("actuated", told, channel="brew")
+        await owner.value(wire.ACTUATORS, wire.actuator("brew"), "0", since)
 
 
 async def test_a_setting_is_counted_once_however_many_copies_the_server_sends(board, owner):
@@ -103,8 +108,7 @@ async def test_a_setting_is_counted_once_however_many_copies_the_server_sends(bo
         await owner.actuate(board.jid, "led", text, "boolean")
         await owner.value(wire.SENSORS, wire.sensor("led"), text, since)
     await owner.say(board.jid, "status")
-    values = [e["value"] for e in board.program.events if e.get("event") == "actuated"]
-    assert len(values) == 2
+    assert len(board.program.told("actuated")) == 2
 
 
 async def test_an_actuator_changed_while_the_device_was_away_is_taken_over(server, board, owner):
