@@ -1,6 +1,7 @@
 """Fixtures of the journeys: both servers, people, and a running board."""
 
 import itertools
+import signal
 from dataclasses import dataclass
 
 import pytest
@@ -12,6 +13,11 @@ import wire
 from people import Person
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure():
+    # A terminated run stops its servers and removes their directories like an interrupted one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_addoption(parser):

@@ -138,7 +138,7 @@ async def test_a_refused_value_left_while_it_was_away_is_put_right(server, board
 
 
 async def test_the_definitions_mode_can_be_forced(settle, owner):
-    board = await settle(owner, actuator_actuators="transient")
+    board = await settle(owner, actuator_mode="transient")
     await board.program.event("nodes-ready", actuators="transient")
     since = owner.inbox.mark()
     await owner.actuate(board.jid, "led", "1", "boolean")
