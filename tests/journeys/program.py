@@ -106,7 +106,7 @@ class Program:
         """The present end of the events, to look only at what comes later."""
         return len(self.events)
 
-    async def event(self, kind, since=0, deadline=DEADLINE, **wanted):
+    async def event(self, kind, /, since=0, deadline=DEADLINE, **wanted):
         """The first event of a kind with these fields from `since` on."""
         seen = since
         try:
