@@ -1,0 +1,23 @@
+# Everything a person or a CI machine types. Each target first installs what it lacks, and says so.
+
+.PHONY: help demo test check bench
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: ## run the demo fleet on a private server; FOR=20s ends it by itself
+	@scripts/setup.sh demo
+	@scripts/demo.sh $(if $(FOR),--for $(FOR))
+
+test: ## unit and property tests, the riscv32 trace, journeys on Prosody and ejabberd
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+check: ## format, lints, licences and bans, documentation without warnings
+	@scripts/setup.sh check
+	@scripts/check.sh
+
+bench: ## measure against the hand-written lower bounds
+	@scripts/setup.sh bench
+	@scripts/bench.sh
