@@ -187,3 +187,41 @@ fn json_escape<W: Write>(out: &mut W, c: char) -> fmt::Result {
         _ => out.write_char(c),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use alloc::{borrow::ToOwned, string::String};
+
+    fn written(format: Format, kind: Kind, value: &Value, micros: u64) -> String {
+        let mut definition = testing::kettle();
+        definition.channels[0].name = "x".to_owned();
+        definition.channels[0].kind = kind;
+        let row = Row { at: Instant::from_micros(micros), channel: ChannelId(0), value, why: Reason::Change };
+        let mut out = String::new();
+        format.write_row(&mut out, &definition, &row).expect("writing to a string cannot fail");
+        out
+    }
+
+    #[test]
+    fn texts_are_escaped_as_each_format_wants_it() {
+        let text = Value::Text("a \"b\"\\\n".to_owned());
+        let row = |format| written(format, Kind::Text(20), &text, 1_500_000);
+        assert_eq!(row(Format::Csv), "1.500,x,\"a \"\"b\"\"\\\n\",change\n");
+        assert_eq!(
+            row(Format::JsonLines),
+            "{\"seconds\":1.500,\"channel\":\"x\",\"value\":\"a \\\"b\\\"\\\\\\u000a\",\"why\":\"change\"}\n"
+        );
+    }
+
+    #[test]
+    fn a_switch_is_a_digit_in_csv_and_a_boolean_in_json() {
+        let row = |format| written(format, Kind::Boolean, &Value::Boolean(true), 10);
+        assert_eq!(row(Format::Csv), "0.000010,x,1,change\n");
+        assert_eq!(
+            row(Format::JsonLines),
+            "{\"seconds\":0.000010,\"channel\":\"x\",\"value\":true,\"why\":\"change\"}\n"
+        );
+    }
+}

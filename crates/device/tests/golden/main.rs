@@ -3,8 +3,6 @@
 //! `scripts/riscv-trace.sh` compares the same file with what an emulated microcontroller prints. After a change that is
 //! meant, `UPDATE_GOLDEN=1 cargo test -p thingfleet-device --test golden` writes it anew.
 
-mod definition;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -15,6 +13,14 @@ use thingfleet_device::{
     time::{Instant, UnixMillis},
     trace::{self, Format, Trace},
 };
+
+fn definition() -> Definition {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/golden.yaml");
+    match thingfleet_schema::definition::read_file(&path) {
+        Ok(definition) => definition,
+        Err(mistakes) => panic!("{}", mistakes.render(false, 100)),
+    }
+}
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -30,7 +36,7 @@ fn csv(trace: &mut Trace<'_>, span: Duration) -> String {
 
 #[test]
 fn the_golden_trace_has_not_changed() {
-    let definition = definition::definition();
+    let definition = definition();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/trace.csv");
     let now = csv(&mut trace(&definition), DAY);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -44,7 +50,7 @@ fn the_golden_trace_has_not_changed() {
 
 #[test]
 fn every_channel_of_the_golden_trace_moves() {
-    let definition = definition::definition();
+    let definition = definition();
     let mut first = BTreeMap::new();
     let mut moved = BTreeSet::new();
     let result: Result<(), ()> = trace(&definition).run(Instant::START.plus(DAY), &mut |row| {
@@ -59,7 +65,7 @@ fn every_channel_of_the_golden_trace_moves() {
 
 #[test]
 fn a_trace_in_two_parts_is_the_trace_in_one() {
-    let definition = definition::definition();
+    let definition = definition();
     let rows = |parts: &[Duration]| {
         let (mut trace, mut out) = (trace(&definition), String::new());
         for part in parts {
@@ -75,7 +81,7 @@ fn a_trace_in_two_parts_is_the_trace_in_one() {
 
 #[test]
 fn name_and_seed_change_a_trace_and_nothing_else_does() {
-    let definition = definition::definition();
+    let definition = definition();
     let hour = |name, seed| csv(&mut Trace::new(&definition, name, seed, UnixMillis(0)), DAY / 24);
     assert_eq!(hour("a", 1), hour("a", 1));
     assert_ne!(hour("a", 1), hour("b", 1));
