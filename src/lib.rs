@@ -1,0 +1,6 @@
+//! The host: runs a fleet of devices against a real XMPP server.
+//!
+//! The device itself is in `thingfleet-device` and its YAML in `thingfleet-schema`; here are the bodies around it:
+//! streams, the private server, supervision. The program `thingfleet` is a thin command line over this library.
+
+pub mod server;
