@@ -4,3 +4,4 @@
 //! streams, the private server, supervision. The program `thingfleet` is a thin command line over this library.
 
 pub mod server;
+pub mod state;

@@ -105,7 +105,7 @@ pub(super) fn sweep() {
             Ok(()) => match fs::remove_dir_all(&path) {
                 Ok(()) => tracing::info!(path = %path.display(), "removed what a crash left behind"),
                 Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "cannot remove a stale directory")
+                    tracing::warn!(path = %path.display(), %error, "cannot remove a stale directory");
                 }
             },
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
