@@ -22,6 +22,7 @@ pub mod model;
 pub mod ns;
 pub mod publish;
 pub mod random;
+pub mod stream_management;
 #[cfg(test)]
 mod testing;
 pub mod time;

@@ -1,0 +1,179 @@
+//! A small client on top of [`Session`], for the command line and for tests: sign in, ask, listen.
+
+use super::{
+    connect::Connector,
+    failure,
+    pipe::CLIENT,
+    register,
+    session::{Session, SessionEvent},
+};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use thingfleet_device::{instance::Account, io::StreamFailure, xml::Element};
+use tokio::time;
+
+const ROSTER: &str = "jabber:iq:roster";
+
+/// How long a request may take.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// Stanzas kept while a request waits for its answer; the oldest go first.
+const BACKLOG: usize = 1024;
+
+/// A signed-in client.
+#[derive(Debug)]
+pub struct Client {
+    session: Session,
+    jid: String,
+    requests: u64,
+    backlog: VecDeque<Element>,
+}
+
+/// Why a request has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum IqError {
+    /// The other side refused it.
+    #[error("{condition}{}{text}", if .text.is_empty() { "" } else { ": " })]
+    Refused {
+        /// The condition's name in RFC 6120 section 8.3.
+        condition: String,
+        /// The text, if one was sent.
+        text: String,
+    },
+    /// No answer came.
+    #[error("no answer within {} s", ANSWER.as_secs())]
+    TimedOut,
+    /// The stream broke.
+    #[error("{}", .0.text)]
+    Down(StreamFailure),
+}
+
+impl Client {
+    /// Signs in.
+    ///
+    /// # Errors
+    /// The [`StreamFailure`] that kept it from signing in.
+    pub async fn sign_in(connector: Arc<Connector>, account: &Account) -> Result<Self, StreamFailure> {
+        let mut session = Session::new(connector);
+        session.open(account);
+        loop {
+            match session.next().await {
+                SessionEvent::Up { jid, .. } => {
+                    return Ok(Self { session, jid, requests: 0, backlog: VecDeque::new() });
+                }
+                SessionEvent::Down(failure) => return Err(failure),
+                SessionEvent::Stanza(_) => {}
+            }
+        }
+    }
+
+    /// The full JID.
+    pub fn jid(&self) -> &str {
+        &self.jid
+    }
+
+    /// Queues a stanza; it is written with the next await of this client.
+    pub fn send(&mut self, stanza: Element) {
+        self.session.send(stanza);
+    }
+
+    /// Becomes available.
+    pub fn be_available(&mut self) {
+        self.send(Element::new(CLIENT, "presence"));
+    }
+
+    /// Sends presence of a kind (`subscribe`, `subscribed`, `unsubscribe`, …) to somebody.
+    pub fn presence(&mut self, kind: &str, to: &str) {
+        self.send(Element::new(CLIENT, "presence").attr("type", kind).attr("to", to));
+    }
+
+    /// Says something to somebody.
+    pub fn say(&mut self, to: &str, text: &str) {
+        let body = Element::new(CLIENT, "body").text(text);
+        self.send(Element::new(CLIENT, "message").attr("type", "chat").attr("to", to).child(body));
+    }
+
+    /// Sends a request of `kind` (`get` or `set`) and waits for its result; `to` is `None` for the own account.
+    ///
+    /// # Errors
+    /// [`IqError`] if it is refused, not answered, or the stream breaks.
+    pub async fn iq(&mut self, kind: &str, to: Option<&str>, payload: Element) -> Result<Element, IqError> {
+        self.requests += 1;
+        let id = format!("client-{}", self.requests);
+        self.send(
+            Element::new(CLIENT, "iq").attr("type", kind).attr("id", &*id).attr_opt("to", to).child(payload),
+        );
+        time::timeout(ANSWER, self.answer(&id, to)).await.map_err(|_| IqError::TimedOut)?
+    }
+
+    /// The roster, as the server's `<query/>`.
+    ///
+    /// # Errors
+    /// As [`Self::iq`].
+    pub async fn roster(&mut self) -> Result<Element, IqError> {
+        let answer = self.iq("get", None, Element::new(ROSTER, "query")).await?;
+        Ok(answer.get(ROSTER, "query").cloned().unwrap_or_else(|| Element::new(ROSTER, "query")))
+    }
+
+    /// Removes the account that is signed in (XEP-0077 section 3.2).
+    ///
+    /// # Errors
+    /// As [`Self::iq`]; a server that ends the stream first has removed it too.
+    pub async fn unregister(mut self) -> Result<(), IqError> {
+        self.send(register::removal("unregister"));
+        match time::timeout(ANSWER, self.answer("unregister", None)).await {
+            Err(_) => Err(IqError::TimedOut),
+            Ok(Ok(_) | Err(IqError::Down(_))) => Ok(()),
+            Ok(Err(error)) => Err(error),
+        }
+    }
+
+    /// Waits for the next stanza. Requests of others are among them; the caller answers.
+    ///
+    /// # Errors
+    /// The [`StreamFailure`] that ended the stream.
+    pub async fn next(&mut self) -> Result<Element, StreamFailure> {
+        if let Some(stanza) = self.backlog.pop_front() {
+            return Ok(stanza);
+        }
+        loop {
+            match self.session.next().await {
+                SessionEvent::Stanza(stanza) => return Ok(*stanza),
+                SessionEvent::Down(failure) => return Err(failure),
+                SessionEvent::Up { jid, .. } => self.jid = jid,
+            }
+        }
+    }
+
+    /// Signs out.
+    pub async fn sign_out(mut self) {
+        self.session.close();
+        self.session.closed().await;
+    }
+
+    async fn answer(&mut self, id: &str, to: Option<&str>) -> Result<Element, IqError> {
+        loop {
+            let stanza = match self.session.next().await {
+                SessionEvent::Stanza(stanza) => *stanza,
+                SessionEvent::Down(failure) => return Err(IqError::Down(failure)),
+                SessionEvent::Up { .. } => continue,
+            };
+            let kind = stanza.get_attr("type");
+            let is_answer = stanza.name() == "iq"
+                && stanza.get_attr("id") == Some(id)
+                && matches!(kind, Some("result" | "error"))
+                && to.is_none_or(|to| stanza.get_attr("from") == Some(to));
+            if !is_answer {
+                if self.backlog.len() == BACKLOG {
+                    self.backlog.pop_front();
+                }
+                self.backlog.push_back(stanza);
+                continue;
+            }
+            if kind == Some("result") {
+                return Ok(stanza);
+            }
+            let (condition, text) = failure::stanza_error(&stanza);
+            return Err(IqError::Refused { condition, text });
+        }
+    }
+}

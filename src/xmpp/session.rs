@@ -1,0 +1,379 @@
+//! One device's session: an account's stream, over any number of connections, owned by the device's own task.
+//!
+//! There is no task and no channel in it. [`Session::next`] drives everything (connecting, reading, writing,
+//! acknowledgements, signs of life) while it is awaited, and loses nothing when it is dropped in a `select!`. When to
+//! try again is not decided here: after [`SessionEvent::Down`] the session waits for [`Session::open`].
+
+use super::{
+    connect::Connector,
+    failure::{self, OpenError},
+    negotiate::{self, Opened, Outcome},
+    pipe::{CLIENT, Pipe, Received, Refused},
+};
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use thingfleet_device::{
+    instance::Account,
+    io::StreamFailure,
+    jid::BareJid,
+    stream_management::{self, StreamManagement},
+    xml::Element,
+};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Stanzas kept for resumption.
+const UNACKED: usize = 256;
+
+/// Bytes queued while the server does not take them, beyond which the connection counts as lost.
+const UNSENT: usize = 262_144;
+
+/// Id of the request that asks a server without stream management for a sign of life.
+const PING: &str = "sign-of-life";
+
+/// What a session has to tell.
+#[derive(Debug)]
+pub enum SessionEvent {
+    /// Signed on.
+    Up {
+        /// The full JID it is bound to.
+        jid: String,
+        /// The old session goes on and lost nothing.
+        resumed: bool,
+    },
+    /// The stream is gone, or did not open.
+    Down(StreamFailure),
+    /// A stanza came in.
+    Stanza(Box<Element>),
+}
+
+/// A session of one account.
+pub struct Session {
+    connector: Arc<Connector>,
+    state: State,
+    management: StreamManagement,
+    /// The full JID bound last, and for whom.
+    bound: Option<(BareJid, String)>,
+    /// Stanzas of the negotiation, delivered after [`SessionEvent::Up`].
+    early: VecDeque<Element>,
+}
+
+type Opening = Pin<Box<dyn Future<Output = Result<Opened, OpenError>> + Send>>;
+
+/// ```text
+///          open                ready
+///   Idle ───────► Opening ───────────► Up ──┐
+///    ▲  ◄───────────┘ failed           │    │ close
+///    │  ◄──────────────────────────────┘ lost
+///    └──────────── Closing ◄────────────────┘
+/// ```
+enum State {
+    Idle,
+    Opening { attempt: Opening, jid: BareJid },
+    Up(Box<Live>),
+    Closing { pipe: Box<Pipe>, deadline: Pin<Box<Sleep>>, shut: bool },
+}
+
+/// An open stream and its watch.
+struct Live {
+    pipe: Pipe,
+    timer: Pin<Box<Sleep>>,
+    /// When the server was asked for a sign of life that has not come.
+    asked: Option<Instant>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Idle => "idle",
+            State::Opening { .. } => "opening",
+            State::Up(_) => "up",
+            State::Closing { .. } => "closing",
+        };
+        f.debug_struct("Session").field("state", &state).field("bound", &self.bound).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Makes an idle session.
+    pub fn new(connector: Arc<Connector>) -> Self {
+        Self {
+            connector,
+            state: State::Idle,
+            management: StreamManagement::new(UNACKED),
+            bound: None,
+            early: VecDeque::new(),
+        }
+    }
+
+    /// Starts opening a stream, giving up whatever stream there is; resumes the last session of this account if the
+    /// server still has it. [`Self::next`] does the work and tells the outcome.
+    pub fn open(&mut self, account: &Account) {
+        if self.bound.as_ref().is_some_and(|(jid, _)| *jid != account.jid) {
+            self.forget();
+        }
+        let resume = self.management.resume();
+        let attempt = Box::pin(negotiate::open(self.connector.clone(), account.clone(), resume));
+        self.state = State::Opening { attempt, jid: account.jid.clone() };
+    }
+
+    /// Closes the stream for good: what is queued and `</stream:stream>` are still written while [`Self::next`] or
+    /// [`Self::closed`] is awaited, within [`super::connect::Timeouts::close`]. An attempt to open is given up.
+    pub fn close(&mut self) {
+        self.forget();
+        if let State::Up(live) = std::mem::replace(&mut self.state, State::Idle) {
+            let mut pipe = Box::new(live.pipe);
+            pipe.queue_footer();
+            let deadline = Box::pin(sleep_until(Instant::now() + self.connector.timeouts().close));
+            self.state = State::Closing { pipe, deadline, shut: false };
+        }
+    }
+
+    /// Whether stanzas can be sent.
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, State::Up(_))
+    }
+
+    /// Queues a stanza; [`Self::next`] writes all that is queued at once. A stanza sent while the session is not up
+    /// is dropped: a device that comes back publishes its state anew. Where the server takes nothing any more and
+    /// 256 KiB are waiting, the session goes down as lost.
+    pub fn send(&mut self, stanza: Element) {
+        let State::Up(live) = &mut self.state else {
+            tracing::debug!(name = stanza.name(), "dropped a stanza: not signed on");
+            return;
+        };
+        live.pipe.queue(&stanza);
+        self.management.sent(stanza);
+    }
+
+    /// Waits for the next event. Never returns while the session is idle. Cancel-safe.
+    pub async fn next(&mut self) -> SessionEvent {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Waits until a stream that is closing is closed; returns at once in any other state.
+    pub async fn closed(&mut self) {
+        poll_fn(|cx| self.poll_closed(cx)).await;
+    }
+
+    /// The poll behind [`Self::next`].
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
+        loop {
+            match &mut self.state {
+                State::Idle => return Poll::Pending,
+                State::Closing { .. } => match self.poll_closed(cx) {
+                    Poll::Ready(()) | Poll::Pending => return Poll::Pending,
+                },
+                State::Opening { attempt, jid } => {
+                    let Poll::Ready(done) = attempt.as_mut().poll(cx) else { return Poll::Pending };
+                    let jid = jid.clone();
+                    return Poll::Ready(match done.and_then(|opened| self.begin(jid, opened)) {
+                        Ok(up) => up,
+                        Err(error) => self.down(error),
+                    });
+                }
+                State::Up(_) => match self.poll_up(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(Some(stanza))) => return Poll::Ready(SessionEvent::Stanza(stanza)),
+                    Poll::Ready(Ok(None)) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(self.down(error)),
+                },
+            }
+        }
+    }
+
+    /// Takes a stream that has just opened into use.
+    fn begin(&mut self, account: BareJid, opened: Opened) -> Result<SessionEvent, OpenError> {
+        let Opened { mut pipe, outcome, early } = opened;
+        let resumed = match outcome {
+            Outcome::Resumed(answer) => {
+                for stanza in self.management.resumed(&answer).map_err(|error| protocol(&error))? {
+                    pipe.queue(stanza);
+                }
+                true
+            }
+            Outcome::Bound { jid, management } => {
+                self.management.begin(management.as_ref());
+                self.bound = Some((account, jid));
+                false
+            }
+        };
+        let jid = self.bound.as_ref().map(|(_, jid)| jid.clone()).unwrap_or_default();
+        self.early = early;
+        let timer = Box::pin(sleep_until(pipe.heard() + self.connector.timeouts().quiet));
+        self.state = State::Up(Box::new(Live { pipe, timer, asked: None }));
+        Ok(SessionEvent::Up { jid, resumed })
+    }
+
+    /// One step of an open stream: a stanza, or `None` when something else was dealt with.
+    fn poll_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Box<Element>>, OpenError>> {
+        let State::Up(live) = &mut self.state else { return Poll::Pending };
+        if let Some(request) = self.management.request() {
+            live.pipe.queue(&request);
+        }
+        if let Poll::Ready(Err(error)) = live.pipe.poll_flush(cx) {
+            return Poll::Ready(Err(error.into()));
+        }
+        if live.pipe.unsent() > UNSENT {
+            let text = format!("the server does not take what is sent; {UNSENT} bytes are waiting");
+            return Poll::Ready(Err(OpenError::Lost(text)));
+        }
+        if let Some(early) = self.early.pop_front() {
+            return Poll::Ready(Ok(Some(Box::new(early))));
+        }
+        match live.pipe.poll_next(cx) {
+            Poll::Ready(Ok(received)) => Poll::Ready(self.receive(received)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Pending => live.poll_quiet(cx, &mut self.management, self.connector.timeouts()),
+        }
+    }
+
+    /// Deals with what came in; gives it on if it is a stanza for the device.
+    fn receive(&mut self, received: Received) -> Result<Option<Box<Element>>, OpenError> {
+        let State::Up(live) = &mut self.state else { return Ok(None) };
+        match received {
+            Received::Element(element) if is_stanza(&element) => {
+                self.management.received();
+                let is_sign_of_life = element.name() == "iq" && element.get_attr("id") == Some(PING);
+                Ok((!is_sign_of_life).then(|| Box::new(element)))
+            }
+            Received::Element(element) if element.namespace() == stream_management::NAMESPACE => {
+                if let Some(answer) = self.management.handle(&element).map_err(|error| protocol(&error))? {
+                    live.pipe.queue(&answer);
+                }
+                Ok(None)
+            }
+            Received::Element(element) if failure::is_stream_error(&element) => {
+                Err(failure::stream_error(&element))
+            }
+            Received::Element(element) => {
+                // RFC 6120 section 4.9.3.24 would allow ending the stream; nobody is served by that.
+                tracing::debug!(namespace = element.namespace(), name = element.name(), "ignored an element");
+                Ok(None)
+            }
+            Received::Refused(refused) => {
+                if refused.is_stanza {
+                    self.management.received();
+                }
+                if let Some(answer) = refuse(&refused) {
+                    live.pipe.queue(&answer);
+                    self.management.sent(answer);
+                }
+                Ok(None)
+            }
+            Received::Footer => Err(OpenError::Lost("the server closed the stream".to_owned())),
+        }
+    }
+
+    fn down(&mut self, error: OpenError) -> SessionEvent {
+        self.state = State::Idle;
+        self.early.clear();
+        SessionEvent::Down(error.into())
+    }
+
+    fn forget(&mut self) {
+        self.management.begin(None);
+        self.bound = None;
+        self.early.clear();
+    }
+
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let State::Closing { pipe, deadline, shut } = &mut self.state else { return Poll::Ready(()) };
+        if deadline.as_mut().poll(cx).is_pending() {
+            if !*shut {
+                let closing = pipe.poll_flush(cx).map_ok(|()| *shut = true);
+                if closing.is_pending() {
+                    return Poll::Pending;
+                }
+            }
+            // Wait for the server's own end, so that it has seen ours.
+            loop {
+                match pipe.poll_next(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(Received::Element(_) | Received::Refused(_))) => {}
+                    Poll::Ready(Ok(Received::Footer)) => {
+                        let _: Poll<std::io::Result<()>> = pipe.poll_shutdown(cx);
+                        break;
+                    }
+                    Poll::Ready(Err(_)) => break,
+                }
+            }
+        }
+        self.state = State::Idle;
+        Poll::Ready(())
+    }
+}
+
+impl Live {
+    /// Watches a silent stream: asks for a sign of life, and gives it up when none comes.
+    fn poll_quiet(
+        &mut self,
+        cx: &mut Context<'_>,
+        management: &mut StreamManagement,
+        timeouts: super::connect::Timeouts,
+    ) -> Poll<Result<Option<Box<Element>>, OpenError>> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let heard = self.pipe.heard();
+            self.asked = self.asked.filter(|asked| heard < *asked);
+            let next = match self.asked {
+                Some(asked) if now >= asked + timeouts.answer => {
+                    let silence = (now - heard).as_secs();
+                    let text = format!("the server was silent for {silence} s");
+                    return Poll::Ready(Err(OpenError::Lost(text)));
+                }
+                Some(asked) => asked + timeouts.answer,
+                None if now >= heard + timeouts.quiet => {
+                    self.pipe.queue(&sign_of_life(management));
+                    self.asked = Some(now);
+                    self.timer.as_mut().reset(now + timeouts.answer);
+                    // Let it be written.
+                    return Poll::Ready(Ok(None));
+                }
+                None => heard + timeouts.quiet,
+            };
+            self.timer.as_mut().reset(next);
+        }
+        Poll::Pending
+    }
+}
+
+/// A request the server has to answer: of stream management, or else a ping (XEP-0199).
+fn sign_of_life(management: &mut StreamManagement) -> Element {
+    if management.is_on() {
+        return management.ping();
+    }
+    let ping = Element::new("urn:xmpp:ping", "ping");
+    Element::new(CLIENT, "iq").attr("type", "get").attr("id", PING).child(ping)
+}
+
+fn is_stanza(element: &Element) -> bool {
+    element.namespace() == CLIENT && matches!(element.name(), "message" | "presence" | "iq")
+}
+
+/// Answers a request that was passed over; every other stanza may go unanswered (RFC 6120 section 8.2.3).
+fn refuse(refused: &Refused) -> Option<Element> {
+    tracing::debug!(why = refused.why, "passed over a stanza");
+    let head = refused.head.as_ref().filter(|head| head.name() == "iq")?;
+    if !matches!(head.get_attr("type"), Some("get" | "set")) {
+        return None;
+    }
+    let condition = Element::new("urn:ietf:params:xml:ns:xmpp-stanzas", "not-acceptable");
+    let error = Element::new(CLIENT, "error").attr("type", "modify").child(condition);
+    Some(
+        Element::new(CLIENT, "iq")
+            .attr("type", "error")
+            .attr_opt("to", head.get_attr("from"))
+            .attr_opt("id", head.get_attr("id"))
+            .child(error),
+    )
+}
+
+fn protocol(error: &stream_management::StreamManagementError) -> OpenError {
+    OpenError::Protocol(error.to_string())
+}
