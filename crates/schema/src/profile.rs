@@ -1,5 +1,13 @@
 //! A fleet profile after every check has passed: what runs, where, and how it starts.
 
+mod accounts;
+mod group;
+mod people;
+mod read;
+mod server;
+
+pub use read::{Surroundings, read, read_file};
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use thingfleet_device::{
     definition::{ActuatorMode, ChannelId, Definition},

@@ -1,0 +1,75 @@
+//! The definitions and profiles that ship with the program, built into it.
+
+use crate::{
+    definition,
+    source::{LoadError, Loader},
+};
+use std::path::Path;
+use thingfleet_device::definition::Definition;
+
+/// A shipped file.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its name: `kettle`.
+    pub name: &'static str,
+    /// Its path in the repository: `devices/kettle.yaml`.
+    pub path: &'static str,
+    /// Its YAML.
+    pub text: &'static str,
+}
+
+macro_rules! shipped {
+    ($directory:literal: $($name:literal),* $(,)?) => {
+        &[$(Entry {
+            name: $name,
+            path: concat!($directory, "/", $name, ".yaml"),
+            text: include_str!(concat!("../../../", $directory, "/", $name, ".yaml")),
+        }),*]
+    };
+}
+
+const DEFINITIONS: &[Entry] = shipped!["devices":
+    "air-quality", "blind", "board", "coffee-maker", "door", "electricity-meter", "fridge", "kettle", "lamp",
+    "motion", "plug", "smoke-alarm", "thermostat", "washing-machine", "weather",
+];
+
+const PROFILES: &[Entry] = shipped!["profiles": "demo", "kitchen", "load-500", "remote"];
+
+impl Entry {
+    /// The definition, of an entry of [`all`].
+    ///
+    /// # Panics
+    /// If the entry is a profile.
+    pub fn definition(&self) -> Definition {
+        definition::read(self.path, self.text, &Nothing).expect("tests read every shipped definition")
+    }
+}
+
+/// All shipped definitions by name.
+pub fn all() -> &'static [Entry] {
+    DEFINITIONS
+}
+
+/// The shipped definition of that name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    DEFINITIONS.iter().find(|entry| entry.name == name)
+}
+
+/// All shipped profiles by name.
+pub fn profiles() -> &'static [Entry] {
+    PROFILES
+}
+
+/// The shipped profile of that name.
+pub fn find_profile(name: &str) -> Option<&'static Entry> {
+    PROFILES.iter().find(|entry| entry.name == name)
+}
+
+/// Shipped definitions name no other files.
+struct Nothing;
+
+impl Loader for Nothing {
+    fn load(&self, _: &Path) -> Result<Vec<u8>, LoadError> {
+        Err(LoadError::Missing)
+    }
+}
