@@ -6,6 +6,7 @@
 mod certificates;
 mod configuration;
 mod directory;
+mod discovery;
 mod guardian;
 mod person;
 mod privilege;
@@ -20,7 +21,6 @@ use std::{
     process::Stdio,
     time::Duration,
 };
-use thingfleet_device::jid::BareJid;
 use thingfleet_schema::profile::{Remote, Security, Trust};
 use tokio::{
     process::{Child, Command},
@@ -28,6 +28,7 @@ use tokio::{
 };
 
 pub use configuration::UnusableDomain;
+pub use discovery::{Card, running};
 pub use person::Person;
 
 /// Where XMPP clients look when nobody tells them a port, so it is taken if it is free.
@@ -153,6 +154,8 @@ impl PrivateServer {
             match ready(&mut child, port, domain, &certificates.ca, &directory).await {
                 Ok(()) => {
                     let person = Person::at(domain);
+                    let card = Card::new(domain, port, &person.account);
+                    directory.write(directory::CARD, &card.to_text()).map_err(StartError::Directory)?;
                     return Ok(Self { domain: domain.to_owned(), port, person, child, guardian, directory });
                 }
                 Err(NotReady::Stranger) if attempt < PORT_ATTEMPTS => {
@@ -227,15 +230,6 @@ impl PrivateServer {
             tracing::warn!(directory = %self.directory.path().display(), "the private server is slow to stop");
         }
     }
-}
-
-/// The JID of the person of a private server on `domain`.
-///
-/// # Errors
-/// [`UnusableDomain`] where `domain` cannot be served.
-pub fn person_jid(domain: &str) -> Result<BareJid, UnusableDomain> {
-    configuration::check_domain(domain)?;
-    Ok(Person::jid_at(domain))
 }
 
 fn free_port(preferred: Option<u16>) -> io::Result<u16> {

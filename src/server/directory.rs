@@ -15,6 +15,7 @@ pub(super) const CA: &str = "ca.pem";
 pub(super) const CERTIFICATE: &str = "server.pem";
 pub(super) const KEY: &str = "server.key";
 pub(super) const CONFIGURATION: &str = "prosody.cfg.lua";
+pub(super) const CARD: &str = "card.json";
 pub(super) const DATA: &str = "data";
 pub(super) const LOG: &str = "prosody.log";
 pub(super) const SPOKEN: &str = "stdout";
@@ -94,23 +95,34 @@ impl Directory {
 
 /// Removes the directories of servers whose programs are gone.
 pub(super) fn sweep() {
-    for entry in fs::read_dir(base()).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if !entry.file_name().to_string_lossy().starts_with(PREFIX) || !path.is_dir() {
+    for path in all() {
+        // Without a lock file it is being made or removed right now, or somebody else's.
+        let Ok(lock) = File::open(path.join(LOCK)) else { continue };
+        if lock.try_lock().is_err() {
             continue;
         }
-        // Without a lock file it is being made or removed right now, or not readable and somebody else's.
-        let Ok(lock) = File::open(path.join(LOCK)) else { continue };
-        match lock.try_lock() {
-            Ok(()) => match fs::remove_dir_all(&path) {
-                Ok(()) => tracing::info!(path = %path.display(), "removed what a crash left behind"),
-                Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "cannot remove a stale directory");
-                }
-            },
-            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
+        match fs::remove_dir_all(&path) {
+            Ok(()) => tracing::info!(path = %path.display(), "removed what a crash left behind"),
+            Err(error) => tracing::warn!(path = %path.display(), %error, "cannot remove a stale directory"),
         }
     }
+}
+
+/// The directories of this user that belong to running programs.
+pub(super) fn in_use() -> Vec<PathBuf> {
+    let is_locked = |path: &PathBuf| {
+        let lock = File::open(path.join(LOCK));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    };
+    all().filter(is_locked).collect()
+}
+
+fn all() -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(base()).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX))
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
 }
 
 /// Where directories are made. For root it is `/tmp`, because the unprivileged server may not enter root's own

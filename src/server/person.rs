@@ -19,17 +19,9 @@ pub struct Person {
 impl Person {
     /// Makes up the person of `domain`, a host name.
     pub(super) fn at(domain: &str) -> Self {
-        let account = Account {
-            jid: Self::jid_at(domain),
-            password: Secret::new(readable_password()),
-            resource: RESOURCE.into(),
-        };
+        let jid = BareJid::parse(&format!("{LOCAL_PART}@{domain}")).expect("a checked host name makes a JID");
+        let account = Account { jid, password: Secret::new(readable_password()), resource: RESOURCE.into() };
         Self { account }
-    }
-
-    /// The person's JID on `domain`, a host name.
-    pub(super) fn jid_at(domain: &str) -> BareJid {
-        BareJid::parse(&format!("{LOCAL_PART}@{domain}")).expect("a checked host name makes a JID")
     }
 }
 
