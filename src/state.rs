@@ -91,7 +91,7 @@ impl StateError {
             Self::Io { .. } => "check that the directory exists, belongs to you and has room",
             Self::InUse { .. } => "stop the other run, or give this fleet another `fleet:` name",
             Self::Damaged { .. } => {
-                "nothing was changed; mend the file, or move it away to have new accounts registered"
+                "nothing was changed; mend the file, or move it away and remove the accounts at the server"
             }
             Self::TooNew { .. } => "use the newer program, or move the file away",
         }
