@@ -56,7 +56,8 @@ pub struct Fleet {
     server: Option<PrivateServer>,
     stop: Option<oneshot::Sender<()>>,
     supervision: AbortOnDrop,
-    _befriending: Option<AbortOnDrop>,
+    /// Ends with the fleet at the latest.
+    befriending: Option<AbortOnDrop>,
     _state: Option<State>,
 }
 
@@ -196,7 +197,7 @@ impl Fleet {
             server,
             stop: Some(stop),
             supervision: AbortOnDrop(supervision),
-            _befriending: befriending,
+            befriending,
             _state: state,
         })
     }
@@ -241,6 +242,7 @@ impl Fleet {
 
     /// Lets all devices say goodbye, ends those that take too long, and stops the private server.
     pub async fn stop(mut self) {
+        self.befriending = None;
         if let Some(stop) = self.stop.take() {
             // It fails only if all devices have ended already.
             _ = stop.send(());
