@@ -57,9 +57,9 @@ async fn signed_on(server: &Server, account: &Account) -> Session {
 
 fn message(to: &str, body: &str) -> Element {
     Element::new(CLIENT, "message")
-        .attr("to", to)
+        .attr("to", to.to_string())
         .attr("type", "chat")
-        .child(Element::new(CLIENT, "body").text(body))
+        .child(Element::new(CLIENT, "body").text(body.to_string()))
 }
 
 /// The body of a message, if the event is one.
@@ -206,7 +206,7 @@ async fn on_ejabberd_a_session_in_conflict_goes_down_and_binds_anew() {
 
 /// What a stranger can get a server to pass on to a full JID.
 fn hostile(to: &str) -> Vec<Element> {
-    let stanza = |name: &'static str| Element::new(CLIENT, name).attr("to", to);
+    let stanza = |name: &'static str| Element::new(CLIENT, name).attr("to", to.to_string());
     let long = "z".repeat(20_000);
     let mut deep = Element::new("urn:x", "x");
     for _ in 0..30 {
@@ -216,13 +216,13 @@ fn hostile(to: &str) -> Vec<Element> {
         stanza("presence").child(Element::new(CLIENT, "priority").text("abc")),
         stanza("presence").child(Element::new(CLIENT, "show").text("dancing")),
         stanza("message").attr("type", "bogus").child(Element::new(CLIENT, "body").text("x")),
-        stanza("message").attr("id", &*long),
+        stanza("message").attr("id", long.clone()),
         stanza("message").child(Element::new(CLIENT, "body").text("b".repeat(100_000))),
         stanza("message").child(Element::new(CLIENT, "body").text("b".repeat(200_000))),
         stanza("message").child(Element::new("urn:x", format!("n{long}"))),
         stanza("message").child(Element::new("", "nowhere")),
         stanza("message").child(deep),
-        stanza("iq").attr("type", "get").attr("id", &*long).child(Element::new("urn:unknown", "what")),
+        stanza("iq").attr("type", "get").attr("id", long.clone()).child(Element::new("urn:unknown", "what")),
         stanza("iq")
             .attr("type", "get")
             .attr("id", "large")

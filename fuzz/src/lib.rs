@@ -35,7 +35,7 @@ pub fn item(data: &[u8]) {
     rig.receive(thingfleet_simulated::chat(OWNER, &text));
     let stored = Element::new(ns::PUBSUB, "item")
         .attr("id", "xmpp.iot.actuator.target")
-        .child(Element::new(ns::IOT, "val").text(text.as_ref()));
+        .child(Element::new(ns::IOT, "val").text(text.to_string()));
     if let Some(node) = rig.server.nodes.get_mut("xmpp.iot.actuators") {
         node.items.insert("xmpp.iot.actuator.target".into(), stored);
     }

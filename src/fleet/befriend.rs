@@ -102,9 +102,9 @@ fn note(item: &Element, strangers: &mut BTreeSet<BareJid>) {
 
 fn roster_entry(friend: &Friend) -> Element {
     let item = Element::new(ROSTER, "item")
-        .attr("jid", friend.jid.as_str())
-        .attr("name", &*friend.name)
-        .child(Element::new(ROSTER, "group").text(&*friend.group));
+        .attr("jid", friend.jid.to_string())
+        .attr("name", friend.name.clone())
+        .child(Element::new(ROSTER, "group").text(friend.group.clone()));
     Element::new(CLIENT, "iq")
         .attr("type", "set")
         .attr("id", format!("entry-{}", friend.jid.local()))
@@ -113,8 +113,8 @@ fn roster_entry(friend: &Friend) -> Element {
 
 fn answer(request: &Element, accepted: bool) -> Element {
     let answer = Element::new(CLIENT, "iq")
-        .attr_opt("to", request.get_attr("from"))
-        .attr_opt("id", request.get_attr("id"));
+        .attr_opt("to", request.get_attr("from").map(str::to_owned))
+        .attr_opt("id", request.get_attr("id").map(str::to_owned));
     if accepted {
         return answer.attr("type", "result");
     }

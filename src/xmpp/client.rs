@@ -83,13 +83,15 @@ impl Client {
 
     /// Sends presence of a kind (`subscribe`, `subscribed`, `unsubscribe`, …) to somebody.
     pub fn presence(&mut self, kind: &str, to: &str) {
-        self.send(Element::new(CLIENT, "presence").attr("type", kind).attr("to", to));
+        self.send(Element::new(CLIENT, "presence").attr("type", kind.to_string()).attr("to", to.to_string()));
     }
 
     /// Says something to somebody.
     pub fn say(&mut self, to: &str, text: &str) {
-        let body = Element::new(CLIENT, "body").text(text);
-        self.send(Element::new(CLIENT, "message").attr("type", "chat").attr("to", to).child(body));
+        let body = Element::new(CLIENT, "body").text(text.to_string());
+        self.send(
+            Element::new(CLIENT, "message").attr("type", "chat").attr("to", to.to_string()).child(body),
+        );
     }
 
     /// Sends a request of `kind` (`get` or `set`) and waits for its result; `to` is `None` for the own account.
@@ -100,7 +102,11 @@ impl Client {
         self.requests += 1;
         let id = format!("client-{}", self.requests);
         self.send(
-            Element::new(CLIENT, "iq").attr("type", kind).attr("id", &*id).attr_opt("to", to).child(payload),
+            Element::new(CLIENT, "iq")
+                .attr("type", kind.to_string())
+                .attr("id", id.clone())
+                .attr_opt("to", to.map(String::from))
+                .child(payload),
         );
         time::timeout(ANSWER, self.answer(&id, to)).await.map_err(|_| IqError::TimedOut)?
     }

@@ -264,7 +264,7 @@ async fn establish(
             return Ok(Opened { pipe, outcome: Outcome::Resumed(answer), early });
         }
     }
-    let bind = Element::new(BIND, "bind").child(Element::new(BIND, "resource").text(resource));
+    let bind = Element::new(BIND, "bind").child(Element::new(BIND, "resource").text(resource.to_string()));
     pipe.queue(&Element::new(CLIENT, "iq").attr("type", "set").attr("id", "bind").child(bind));
     let is_answer = |element: &Element| element.is(CLIENT, "iq") && element.get_attr("id") == Some("bind");
     let answer = exchange(&mut pipe, &mut early, is_answer).await?;

@@ -121,15 +121,19 @@ impl Registrar {
 /// then ends the stream.
 pub fn removal(id: &str) -> Element {
     let query = Element::new(REGISTER, "query").child(Element::new(REGISTER, "remove"));
-    Element::new(CLIENT, "iq").attr("type", "set").attr("id", id).child(query)
+    Element::new(CLIENT, "iq").attr("type", "set").attr("id", id.to_string()).child(query)
 }
 
 fn request(id: &str, domain: &str, jid: &BareJid, password: &Secret) -> Element {
-    let field = |name: &'static str, value: &str| Element::new(REGISTER, name).text(value);
+    let field = |name: &'static str, value: &str| Element::new(REGISTER, name).text(value.to_string());
     let query = Element::new(REGISTER, "query")
         .child(field("username", jid.local()))
         .child(field("password", password.reveal()));
-    Element::new(CLIENT, "iq").attr("type", "set").attr("to", domain).attr("id", id).child(query)
+    Element::new(CLIENT, "iq")
+        .attr("type", "set")
+        .attr("to", domain.to_string())
+        .attr("id", id.to_string())
+        .child(query)
 }
 
 async fn answer(pipe: &mut Pipe, id: &str) -> Result<Element, OpenError> {

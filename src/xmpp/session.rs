@@ -368,8 +368,8 @@ fn refuse(refused: &Refused) -> Option<Element> {
     Some(
         Element::new(CLIENT, "iq")
             .attr("type", "error")
-            .attr_opt("to", head.get_attr("from"))
-            .attr_opt("id", head.get_attr("id"))
+            .attr_opt("to", head.get_attr("from").map(String::from))
+            .attr_opt("id", head.get_attr("id").map(String::from))
             .child(error),
     )
 }

@@ -198,7 +198,7 @@ impl Agent {
                 self.known[usize::from(id.0)] = Some(payload.get_text().into_owned());
                 (Node::Actuators, wire::actuator_item(cx.definition.channel(id)), payload)
             }
-            Slot::Form => (Node::Ui, form::ITEM.to_string(), form::element(cx.definition)),
+            Slot::Form => (Node::Ui, form::ITEM.into(), form::element(cx.definition)),
         };
         // Where a service does not tell who published, the device could not tell its own events from a client's
         // (measured on ejabberd); there it reports actuators through the mirror only.
@@ -208,7 +208,7 @@ impl Agent {
         }
         let persists = node != Node::Actuators || self.setup.mode == ActuatorModeInForce::Persistent;
         let name = node.full_name(cx.instance);
-        let request = nodes::publish(&name, &item, payload, persists, &cx.instance.access);
+        let request = nodes::publish(name, item.into(), payload, persists, &cx.instance.access);
         self.ask(cx, "set", nodes::service(cx.instance), request, Purpose::Publish(slot));
         if let Slot::Reading(id) = slot {
             cx.tell(Event::Reading(id, cx.world.value(id).clone()));
@@ -304,7 +304,7 @@ impl Agent {
         purpose: Purpose,
     ) {
         let id = self.requests.add(cx.now, to, purpose);
-        cx.send(stanza::request(kind, to, &id, payload));
+        cx.send(stanza::request(kind, to, id, payload));
     }
 
     /// Whether an address may read, command and control: contacts, and the device's own account.

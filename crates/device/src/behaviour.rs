@@ -5,6 +5,7 @@
 
 mod markov;
 mod modifier;
+mod pace;
 mod replay;
 mod source;
 
@@ -26,6 +27,8 @@ pub(crate) struct Tick {
     pub(crate) epoch: UnixMillis,
     /// Time between two ticks, in seconds, greater than zero.
     pub(crate) seconds: f64,
+    /// The same in microseconds.
+    pub(crate) micros: u64,
 }
 
 /// The moving part of one channel.
@@ -78,7 +81,9 @@ impl Driver {
         let holds = |(condition, _): &(_, _)| crate::condition::Condition::holds(condition, value_of);
         let case = behaviour.cases.iter().position(holds).unwrap_or(behaviour.cases.len());
         let source = behaviour.cases.get(case).map_or(&behaviour.base, |(_, source)| source);
-        if self.case != Some(case) {
+        if self.case == Some(case) {
+            self.motion.go_on(tick);
+        } else {
             self.case = Some(case);
             self.motion.begin(source, tick);
         }

@@ -35,7 +35,10 @@ pub struct Model {
     buttons: Vec<Button>,
     /// The next tick to run.
     next: Instant,
+    /// Time between two ticks.
     tick: Duration,
+    seconds: f64,
+    micros: u64,
     epoch: UnixMillis,
 }
 
@@ -69,6 +72,8 @@ impl Model {
             buttons: buttons.map(|(channel, _)| Button { channel, seen: false }).collect(),
             next: Instant::START,
             tick,
+            seconds: tick.as_secs_f64(),
+            micros: Instant::START.plus(tick).as_micros(),
             epoch,
         }
     }
@@ -112,7 +117,8 @@ impl Model {
         sink: &mut impl FnMut(Instant, ModelEvent),
     ) {
         while self.next <= now {
-            let tick = Tick { now: self.next, epoch: self.epoch, seconds: self.tick.as_secs_f64() };
+            let Self { next: now, epoch, seconds, micros, .. } = *self;
+            let tick = Tick { now, epoch, seconds, micros };
             self.release_buttons(definition, &mut |event| sink(tick.now, event));
             self.move_channels(definition, &tick, &mut |event| sink(tick.now, event));
             self.apply_rules(definition, &mut |event| sink(tick.now, event));

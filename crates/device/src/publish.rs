@@ -17,9 +17,13 @@ pub struct PublishState {
 
 #[derive(Clone, Debug)]
 struct Sent {
-    at: Instant,
     value: Value,
+    /// The next moment at which `every` asks for the value; unused without it.
     next_look: Instant,
+    /// The end of the gap after this value.
+    gap_ends: Instant,
+    /// When silence has lasted for a heartbeat, if there is one.
+    heartbeat: Option<Instant>,
 }
 
 /// Why a value is sent.
@@ -60,16 +64,15 @@ impl PublishState {
             return Some(Reason::First);
         };
         let looks = policy.every.is_none_or(|every| last.look(now, every)) || self.held_back;
-        let silence = now.since(last.at);
         let reason = if looks && policy.change.is_none_or(|band| differs(&last.value, value, band)) {
             if policy.change.is_some() { Reason::Change } else { Reason::Period }
-        } else if policy.heartbeat.is_some_and(|most| silence >= most) {
+        } else if last.heartbeat.is_some_and(|heartbeat| heartbeat <= now) {
             Reason::Heartbeat
         } else {
             self.held_back = false;
             return None;
         };
-        if silence < policy.gap {
+        if now < last.gap_ends {
             self.held_back = looks;
             return None;
         }
@@ -80,12 +83,15 @@ impl PublishState {
     /// Takes `value` as sent for another reason than the policy's: an actuator was set and its new value reported.
     pub fn sent(&mut self, policy: &PublishPolicy, now: Instant, value: &Value) {
         self.held_back = false;
+        let gap_ends = now.plus(policy.gap);
+        let heartbeat = policy.heartbeat.map(|most| now.plus(most));
         if let Some(last) = &mut self.last {
-            last.at = now;
             last.value.clone_from(value);
+            last.gap_ends = gap_ends;
+            last.heartbeat = heartbeat;
         } else {
             let next_look = policy.every.map_or(now, |every| now.plus(every));
-            self.last = Some(Sent { at: now, value: value.clone(), next_look });
+            self.last = Some(Sent { value: value.clone(), next_look, gap_ends, heartbeat });
         }
     }
 }

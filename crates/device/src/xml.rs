@@ -11,7 +11,7 @@ mod write;
 
 pub use read::{Builder, ParseError, TooLarge};
 
-/// A string that is usually known at compile time.
+/// A string that is often known at compile time: names and namespaces always, most attributes of what is sent.
 pub type Name = Cow<'static, str>;
 
 /// An XML element.
@@ -19,7 +19,7 @@ pub type Name = Cow<'static, str>;
 pub struct Element {
     name: Name,
     namespace: Name,
-    attributes: Vec<(Name, String)>,
+    attributes: Vec<(Name, Name)>,
     children: Vec<Node>,
 }
 
@@ -29,7 +29,7 @@ pub enum Node {
     /// An element.
     Element(Element),
     /// Character data.
-    Text(String),
+    Text(Name),
 }
 
 impl Element {
@@ -40,14 +40,14 @@ impl Element {
 
     /// Adds an attribute.
     #[must_use]
-    pub fn attr(mut self, name: impl Into<Name>, value: impl Into<String>) -> Self {
+    pub fn attr(mut self, name: impl Into<Name>, value: impl Into<Name>) -> Self {
         self.set_attr(name, value);
         self
     }
 
     /// Adds an attribute if there is a value.
     #[must_use]
-    pub fn attr_opt(self, name: impl Into<Name>, value: Option<impl Into<String>>) -> Self {
+    pub fn attr_opt(self, name: impl Into<Name>, value: Option<impl Into<Name>>) -> Self {
         match value {
             Some(value) => self.attr(name, value),
             None => self,
@@ -70,13 +70,13 @@ impl Element {
 
     /// Adds character data.
     #[must_use]
-    pub fn text(mut self, text: impl Into<String>) -> Self {
+    pub fn text(mut self, text: impl Into<Name>) -> Self {
         self.push_text(text.into());
         self
     }
 
     /// Sets an attribute, replacing an earlier one.
-    pub fn set_attr(&mut self, name: impl Into<Name>, value: impl Into<String>) {
+    pub fn set_attr(&mut self, name: impl Into<Name>, value: impl Into<Name>) {
         let (name, value) = (name.into(), value.into());
         match self.attributes.iter_mut().find(|(existing, _)| *existing == name) {
             Some((_, existing)) => *existing = value,
@@ -101,12 +101,12 @@ impl Element {
 
     /// Value of an attribute.
     pub fn get_attr(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(existing, _)| existing == name).map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(existing, _)| existing == name).map(|(_, value)| value.as_ref())
     }
 
     /// All attributes in order.
     pub fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.attributes.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
+        self.attributes.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
     /// Child elements in order.
@@ -130,7 +130,7 @@ impl Element {
     /// The character data directly inside, joined.
     pub fn get_text(&self) -> Cow<'_, str> {
         let mut texts = self.children.iter().filter_map(|node| match node {
-            Node::Text(text) => Some(text.as_str()),
+            Node::Text(text) => Some(text.as_ref()),
             Node::Element(_) => None,
         });
         let first = texts.next().unwrap_or("");
@@ -144,9 +144,9 @@ impl Element {
         }
     }
 
-    fn push_text(&mut self, text: String) {
+    fn push_text(&mut self, text: Name) {
         if let Some(Node::Text(last)) = self.children.last_mut() {
-            last.push_str(&text);
+            last.to_mut().push_str(&text);
         } else if !text.is_empty() {
             self.children.push(Node::Text(text));
         }

@@ -82,18 +82,18 @@ impl Server {
                 Element::new(ns::DISCO_ITEMS, "query").children_from(
                     self.nodes
                         .keys()
-                        .map(|node| Element::new(ns::DISCO_ITEMS, "item").attr("node", node.as_str())),
+                        .map(|node| Element::new(ns::DISCO_ITEMS, "item").attr("node", node.clone())),
                 ),
             )),
             (ns::PUBSUB, _) => self.pubsub(payload),
             (ns::PUBSUB_OWNER, _) => self.owner(payload),
             _ => Err("service-unavailable"),
         };
-        let reply = |kind: &str| {
+        let reply = |kind: &'static str| {
             Element::new(ns::CLIENT, "iq")
                 .attr("type", kind)
-                .attr_opt("id", stanza.get_attr("id"))
-                .attr_opt("from", stanza.get_attr("to"))
+                .attr_opt("id", stanza.get_attr("id").map(String::from))
+                .attr_opt("from", stanza.get_attr("to").map(String::from))
         };
         let answer = match answer {
             Ok(payload) => reply("result").children_from(payload),
@@ -115,7 +115,7 @@ impl Server {
             self.roster.push(jid);
             return None;
         }
-        let items = self.roster.iter().map(|jid| Element::new(ns::ROSTER, "item").attr("jid", jid.as_str()));
+        let items = self.roster.iter().map(|jid| Element::new(ns::ROSTER, "item").attr("jid", jid.clone()));
         Some(Element::new(ns::ROSTER, "query").children_from(items))
     }
 
@@ -163,11 +163,11 @@ impl Server {
                 Ok(None)
             }
             ("configure", None) => {
-                let value = |text: &String| Element::new(ns::FORMS, "value").text(text.as_str());
+                let value = |text: &String| Element::new(ns::FORMS, "value").text(text.clone());
                 let form = Element::new(ns::FORMS, "x").attr("type", "form").children_from(
                     node.config.iter().map(|(var, values)| {
                         Element::new(ns::FORMS, "field")
-                            .attr("var", var.as_str())
+                            .attr("var", var.clone())
                             .children_from(values.iter().map(value))
                     }),
                 );
@@ -177,8 +177,8 @@ impl Server {
             ("affiliations", None) if action.elements().next().is_none() => {
                 let list = node.affiliations.iter().map(|(jid, affiliation)| {
                     Element::new(ns::PUBSUB_OWNER, "affiliation")
-                        .attr("jid", jid.as_str())
-                        .attr("affiliation", affiliation.as_str())
+                        .attr("jid", jid.clone())
+                        .attr("affiliation", affiliation.clone())
                 });
                 let list = Element::new(ns::PUBSUB_OWNER, "affiliations").children_from(list);
                 Ok(Some(Element::new(ns::PUBSUB_OWNER, "pubsub").child(list)))
@@ -211,7 +211,9 @@ fn fields(form: &Element) -> BTreeMap<String, Vec<String>> {
 
 /// A roster push from the own account.
 pub fn roster_push(jid: &str, subscription: &str) -> Element {
-    let item = Element::new(ns::ROSTER, "item").attr("jid", jid).attr("subscription", subscription);
+    let item = Element::new(ns::ROSTER, "item")
+        .attr("jid", jid.to_string())
+        .attr("subscription", subscription.to_string());
     Element::new(ns::CLIENT, "iq")
         .attr("type", "set")
         .attr("id", "push")
@@ -221,10 +223,10 @@ pub fn roster_push(jid: &str, subscription: &str) -> Element {
 
 /// An event of the actuators node, as Prosody sends it.
 pub fn written(by: &str, actuator: &str, text: &str) -> Element {
-    let value = Element::new(ns::IOT, "val").attr("type", "boolean").text(text);
+    let value = Element::new(ns::IOT, "val").attr("type", "boolean").text(text.to_string());
     let item = Element::new(ns::PUBSUB_EVENT, "item")
         .attr("id", format!("xmpp.iot.actuator.{actuator}"))
-        .attr("publisher", by)
+        .attr("publisher", by.to_string())
         .child(value);
     let items = Element::new(ns::PUBSUB_EVENT, "items").attr("node", "xmpp.iot.actuators").child(item);
     Element::new(ns::CLIENT, "message")
@@ -236,10 +238,10 @@ pub fn written(by: &str, actuator: &str, text: &str) -> Element {
 /// A chat message to the device.
 pub fn chat(from: &str, body: &str) -> Element {
     Element::new(ns::CLIENT, "message")
-        .attr("from", from)
+        .attr("from", from.to_string())
         .attr("type", "chat")
         .attr("id", "c1")
-        .child(Element::new(ns::CLIENT, "body").text(body))
+        .child(Element::new(ns::CLIENT, "body").text(body.to_string()))
 }
 
 /// A device, its server, and the time.
@@ -258,6 +260,10 @@ pub struct Rig {
     pub opened: usize,
     /// Why opening a stream fails, if it does.
     pub connect_failure: Option<FailureKind>,
+    /// Whether [`Rig::sent`] and [`Rig::events`] are kept; a long run does not need them.
+    pub keeps_history: bool,
+    /// How many stanzas the device sent.
+    pub stanzas: u64,
     /// Whether the server resumes the session (XEP-0198) when a stream is opened again.
     pub resumes: bool,
 }
@@ -274,6 +280,8 @@ impl Rig {
             opened: 0,
             connect_failure: None,
             resumes: false,
+            keeps_history: true,
+            stanzas: 0,
         };
         rig.feed(Input::Timeout);
         rig
@@ -310,11 +318,14 @@ impl Rig {
                     Output::Send(stanza) => {
                         let answers = self.server.answer(&stanza).into_iter();
                         inputs.extend(answers.map(|answer| Input::Stanza(Box::new(answer))));
-                        self.sent.push(stanza);
+                        self.stanzas += 1;
+                        if self.keeps_history {
+                            self.sent.push(stanza);
+                        }
                     }
                     Output::RequestSetup => inputs.push(Input::SetupGranted),
-                    Output::Event(event) => self.events.push(event),
-                    Output::CloseStream | Output::ReleaseSetup | Output::Led(_) => {}
+                    Output::Event(event) if self.keeps_history => self.events.push(event),
+                    Output::Event(_) | Output::CloseStream | Output::ReleaseSetup | Output::Led(_) => {}
                 }
             }
         }

@@ -30,7 +30,7 @@ pub(super) async fn set(
         .split_once('=')
         .ok_or_else(|| Failure::input("no value is given").help("write for example powerOn=1"))?;
     value::subscribe(client, device).await.map_err(|error| refused(device, error))?;
-    let val = Element::new(ns::IOT, "val").text(wanted);
+    let val = Element::new(ns::IOT, "val").text(wanted.to_owned());
     let item = Element::new(ns::PUBSUB, "item").attr("id", value::actuator_item(name)).child(val);
     let publish = Element::new(ns::PUBSUB, "publish").attr("node", value::ACTUATORS).child(item);
     let request = Element::new(ns::PUBSUB, "pubsub").child(publish);

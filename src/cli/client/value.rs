@@ -53,7 +53,7 @@ pub(super) async fn unsubscribe(client: &mut Client, device: &BareJid) -> Result
 }
 
 async fn ask(client: &mut Client, device: &BareJid, what: &'static str) -> Result<(), IqError> {
-    let request = Element::new(ns::PUBSUB, what).attr("node", SENSORS).attr("jid", client.jid());
+    let request = Element::new(ns::PUBSUB, what).attr("node", SENSORS).attr("jid", client.jid().to_owned());
     client.iq("set", Some(device.as_str()), Element::new(ns::PUBSUB, "pubsub").child(request)).await?;
     Ok(())
 }

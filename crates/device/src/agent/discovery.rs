@@ -52,17 +52,20 @@ impl Identity {
         Element::new(ns::CAPS, "c")
             .attr("hash", "sha-1")
             .attr("node", CAPS_NODE)
-            .attr("ver", self.hash.as_str())
+            .attr("ver", self.hash.clone())
     }
 
     fn info(&self, definition: &Definition, node: Option<&str>) -> Element {
         let identity = Element::new(ns::DISCO_INFO, "identity")
             .attr("category", IDENTITY.0)
             .attr("type", IDENTITY.1)
-            .attr("name", definition.title.as_str());
+            .attr("name", definition.title.clone());
         let features =
-            self.features.iter().map(|var| Element::new(ns::DISCO_INFO, "feature").attr("var", var.as_str()));
-        Element::new(ns::DISCO_INFO, "query").attr_opt("node", node).child(identity).children_from(features)
+            self.features.iter().map(|var| Element::new(ns::DISCO_INFO, "feature").attr("var", var.clone()));
+        Element::new(ns::DISCO_INFO, "query")
+            .attr_opt("node", node.map(String::from))
+            .child(identity)
+            .children_from(features)
     }
 
     /// Answers a `get` of a contact or of the server.
@@ -96,7 +99,7 @@ impl Identity {
 }
 
 fn version(definition: &Definition) -> Element {
-    let field = |name: &'static str, text: &str| Element::new(ns::VERSION, name).text(text);
+    let field = |name: &'static str, text: &str| Element::new(ns::VERSION, name).text(String::from(text));
     Element::new(ns::VERSION, "query")
         .child(field("name", &definition.title))
         .child(field("version", &definition.software))

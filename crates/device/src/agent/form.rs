@@ -8,7 +8,7 @@ use crate::{
     value::format_float,
     xml::Element,
 };
-use alloc::format;
+use alloc::{format, string::ToString};
 
 /// Id of the only item of the UI node.
 pub(crate) const ITEM: &str = "current";
@@ -17,7 +17,7 @@ pub(crate) const ITEM: &str = "current";
 pub(crate) fn element(definition: &Definition) -> Element {
     let mut form = Element::new(ns::FORMS, "x")
         .attr("type", "form")
-        .child(Element::new(ns::FORMS, "title").text(definition.title.as_str()));
+        .child(Element::new(ns::FORMS, "title").text(definition.title.clone()));
     let mut group = None;
     for channel in &definition.channels {
         if channel.group != group {
@@ -35,19 +35,19 @@ pub(crate) fn element(definition: &Definition) -> Element {
 fn header(first: &Channel, heading: &str) -> Element {
     Element::new(ns::FORMS, "field")
         .attr("type", "header")
-        .attr("label", heading)
+        .attr("label", heading.to_string())
         .attr("var", format!("xmpp.iot.sensor.header.{}", first.name))
 }
 
 fn field(channel: &Channel) -> Element {
     let field = Element::new(ns::FORMS, "field")
         .attr("type", field_type(channel))
-        .attr("label", channel.label.as_str())
+        .attr("label", channel.label.clone())
         .attr("var", wire::ui_item(channel));
     match &channel.kind {
         Kind::Choice(options) if channel.settable => field.children_from(options.iter().map(|option| {
-            let value = Element::new(ns::FORMS, "value").text(option.name.as_str());
-            Element::new(ns::FORMS, "option").attr("label", option.label.as_str()).child(value)
+            let value = Element::new(ns::FORMS, "value").text(option.name.clone());
+            Element::new(ns::FORMS, "option").attr("label", option.label.clone()).child(value)
         })),
         _ if !channel.settable => field.child(Element::new(ns::DYNAMIC_FORMS, "readOnly")),
         _ => match slider(channel) {
@@ -87,7 +87,6 @@ fn slider(channel: &Channel) -> Option<(Range, f64)> {
 mod tests {
     use super::*;
     use crate::testing;
-    use alloc::string::ToString;
 
     #[test]
     fn the_form_has_a_field_for_each_channel_in_the_shape_the_reference_client_draws() {

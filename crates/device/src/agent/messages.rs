@@ -58,7 +58,7 @@ impl Agent {
             let answer = self.command(cx, from, body);
             let id = self.requests.next_id();
             let thread = message.get(ns::CLIENT, "thread").cloned();
-            cx.send(stanza::chat(from, &id, &answer).children_from(thread));
+            cx.send(stanza::chat(from, id, answer).children_from(thread));
         }
     }
 
@@ -74,9 +74,14 @@ impl Agent {
     /// Confirms delivery where the sender asked for it (XEP-0184).
     fn receipt(&mut self, cx: &mut Context<'_>, message: &Element, from: &str) {
         if let (Some(_), Some(id)) = (message.get(ns::RECEIPTS, "request"), message.get_attr("id")) {
-            let received = Element::new(ns::RECEIPTS, "received").attr("id", id);
+            let received = Element::new(ns::RECEIPTS, "received").attr("id", id.to_string());
             let own_id = self.requests.next_id();
-            cx.send(Element::new(ns::CLIENT, "message").attr("to", from).attr("id", own_id).child(received));
+            cx.send(
+                Element::new(ns::CLIENT, "message")
+                    .attr("to", from.to_string())
+                    .attr("id", own_id)
+                    .child(received),
+            );
         }
     }
 

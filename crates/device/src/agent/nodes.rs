@@ -6,7 +6,7 @@ use crate::{
     io::ActuatorModeInForce,
     jid::{self, BareJid},
     ns,
-    xml::Element,
+    xml::{Element, Name},
 };
 use alloc::{
     borrow::Cow,
@@ -41,7 +41,7 @@ impl Node {
     }
 
     /// The name on the server.
-    pub(crate) fn full_name(self, instance: &Instance) -> Cow<'static, str> {
+    pub(crate) fn full_name(self, instance: &Instance) -> Name {
         match &instance.addressing {
             Addressing::Pep => Cow::Borrowed(self.name()),
             Addressing::Service { prefix, .. } => Cow::Owned(format!("{prefix}{}", self.name())),
@@ -58,7 +58,7 @@ pub(crate) fn service(instance: &Instance) -> Option<&str> {
 }
 
 /// A field of a node's configuration and its values.
-pub(crate) type Field = (&'static str, Vec<String>);
+pub(crate) type Field = (&'static str, Vec<Name>);
 
 /// The configuration a node must have.
 pub(crate) fn config(
@@ -67,7 +67,7 @@ pub(crate) fn config(
     instance: &Instance,
     mode: ActuatorModeInForce,
 ) -> Vec<Field> {
-    let one = |value: &str| vec![value.to_string()];
+    let one = |value: &'static str| vec![Name::Borrowed(value)];
     let persists = node != Node::Actuators || mode == ActuatorModeInForce::Persistent;
     let mut fields = vec![("pubsub#persist_items", one(if persists { "true" } else { "false" }))];
     fields.extend(access_fields(&instance.access));
@@ -88,27 +88,30 @@ pub(crate) fn config(
 }
 
 fn access_fields(access: &Access) -> Vec<Field> {
-    let model = |name: &str| ("pubsub#access_model", vec![name.to_string()]);
+    let model = |name: &'static str| ("pubsub#access_model", vec![Name::Borrowed(name)]);
     match access {
         Access::Presence => vec![model("presence")],
         Access::Open => vec![model("open")],
         Access::Whitelist => vec![model("whitelist")],
-        Access::Roster(groups) => vec![model("roster"), ("pubsub#roster_groups_allowed", groups.clone())],
+        Access::Roster(groups) => vec![
+            model("roster"),
+            ("pubsub#roster_groups_allowed", groups.iter().cloned().map(Name::Owned).collect()),
+        ],
     }
 }
 
 /// A submitted form (XEP-0004) of this `FORM_TYPE`.
 fn submit(form_type: &'static str, fields: &[Field]) -> Element {
-    let value = |text: &str| Element::new(ns::FORMS, "value").text(text);
+    let value = |text: Name| Element::new(ns::FORMS, "value").text(text);
     let hidden = Element::new(ns::FORMS, "field")
         .attr("var", "FORM_TYPE")
         .attr("type", "hidden")
-        .child(value(form_type));
+        .child(value(form_type.into()));
     Element::new(ns::FORMS, "x").attr("type", "submit").child(hidden).children_from(fields.iter().map(
         |(name, values)| {
             Element::new(ns::FORMS, "field")
                 .attr("var", *name)
-                .children_from(values.iter().map(|text| value(text)))
+                .children_from(values.iter().cloned().map(value))
         },
     ))
 }
@@ -168,37 +171,37 @@ pub(crate) fn list() -> Element {
 }
 
 /// Makes a node with its configuration.
-pub(crate) fn create(name: &str, fields: &[Field]) -> Element {
+pub(crate) fn create(name: Name, fields: &[Field]) -> Element {
     let configure = Element::new(ns::PUBSUB, "configure").child(submit(ns::NODE_CONFIG, fields));
     pubsub(Element::new(ns::PUBSUB, "create").attr("node", name)).child(configure)
 }
 
 /// Reads a node's configuration.
-pub(crate) fn read_config(name: &str) -> Element {
+pub(crate) fn read_config(name: Name) -> Element {
     owner(Element::new(ns::PUBSUB_OWNER, "configure").attr("node", name))
 }
 
 /// Changes a node's configuration.
-pub(crate) fn write_config(name: &str, fields: &[Field]) -> Element {
+pub(crate) fn write_config(name: Name, fields: &[Field]) -> Element {
     let form = submit(ns::NODE_CONFIG, fields);
     owner(Element::new(ns::PUBSUB_OWNER, "configure").attr("node", name).child(form))
 }
 
 /// Gives people affiliations with a node: `publisher`, `member`, `none`.
 pub(crate) fn affiliate<'a>(
-    name: &str,
+    name: Name,
     people: impl IntoIterator<Item = (&'a BareJid, &'static str)>,
 ) -> Element {
     let people = people.into_iter().map(|(jid, affiliation)| {
         Element::new(ns::PUBSUB_OWNER, "affiliation")
-            .attr("jid", jid.as_str())
+            .attr("jid", jid.to_string())
             .attr("affiliation", affiliation)
     });
     owner(Element::new(ns::PUBSUB_OWNER, "affiliations").attr("node", name).children_from(people))
 }
 
 /// Reads who has an affiliation with a node.
-pub(crate) fn read_affiliations(name: &str) -> Element {
+pub(crate) fn read_affiliations(name: Name) -> Element {
     owner(Element::new(ns::PUBSUB_OWNER, "affiliations").attr("node", name))
 }
 
@@ -215,33 +218,34 @@ pub(crate) fn affiliated(answer: &Element) -> Vec<BareJid> {
 }
 
 /// Removes all items of a node.
-pub(crate) fn purge(name: &str) -> Element {
+pub(crate) fn purge(name: Name) -> Element {
     owner(Element::new(ns::PUBSUB_OWNER, "purge").attr("node", name))
 }
 
 /// Ends somebody's subscription to a node.
-pub(crate) fn unsubscribe(name: &str, person: &BareJid) -> Element {
+pub(crate) fn unsubscribe(name: Name, person: &BareJid) -> Element {
     let subscription = Element::new(ns::PUBSUB_OWNER, "subscription")
-        .attr("jid", person.as_str())
+        .attr("jid", person.to_string())
         .attr("subscription", "none");
     owner(Element::new(ns::PUBSUB_OWNER, "subscriptions").attr("node", name).child(subscription))
 }
 
 /// Subscribes the own account to a node.
-pub(crate) fn subscribe(name: &str, own: &BareJid) -> Element {
-    pubsub(Element::new(ns::PUBSUB, "subscribe").attr("node", name).attr("jid", own.as_str()))
+pub(crate) fn subscribe(name: Name, own: &BareJid) -> Element {
+    pubsub(Element::new(ns::PUBSUB, "subscribe").attr("node", name).attr("jid", own.to_string()))
 }
 
 /// Reads all items of a node.
-pub(crate) fn fetch(name: &str) -> Element {
+pub(crate) fn fetch(name: Name) -> Element {
     pubsub(Element::new(ns::PUBSUB, "items").attr("node", name))
 }
 
 /// Publishes an item, with the publish options that the thesis prints and both servers take.
-pub(crate) fn publish(name: &str, item: &str, payload: Element, persists: bool, access: &Access) -> Element {
+pub(crate) fn publish(name: Name, item: Name, payload: Element, persists: bool, access: &Access) -> Element {
     let item = Element::new(ns::PUBSUB, "item").attr("id", item).child(payload);
     let model = access_fields(access).swap_remove(0);
-    let fields = [("pubsub#persist_items", vec![if persists { "true" } else { "false" }.to_string()]), model];
+    let fields =
+        [("pubsub#persist_items", vec![Name::Borrowed(if persists { "true" } else { "false" })]), model];
     let options = Element::new(ns::PUBSUB, "publish-options").child(submit(ns::PUBLISH_OPTIONS, &fields));
     pubsub(Element::new(ns::PUBSUB, "publish").attr("node", name).child(item)).child(options)
 }
@@ -255,7 +259,13 @@ mod tests {
     fn a_publish_is_the_one_the_thesis_prints() {
         let payload =
             Element::new(ns::IOT, "val").attr("unit", "celsius").attr("type", "float").text("22.43");
-        let published = publish("xmpp.iot.sensors", "xmpp.iot.sensor.temp", payload, true, &Access::Presence);
+        let published = publish(
+            "xmpp.iot.sensors".into(),
+            "xmpp.iot.sensor.temp".into(),
+            payload,
+            true,
+            &Access::Presence,
+        );
         assert_eq!(
             published.to_string(),
             "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='xmpp.iot.sensors'>\

@@ -105,7 +105,7 @@ impl Agent {
                 self.affiliate_one(cx, &person, false);
                 // On Prosody an explicit subscription outlives the roster entry (measured).
                 for node in Node::ALL {
-                    let request = nodes::unsubscribe(&node.full_name(cx.instance), &person);
+                    let request = nodes::unsubscribe(node.full_name(cx.instance), &person);
                     self.ask(cx, "set", nodes::service(cx.instance), request, Purpose::BestEffort);
                 }
             }
@@ -117,7 +117,7 @@ impl Agent {
         for node in Node::ALL {
             if let Some(affiliation) = affiliation(node, &cx.instance.access) {
                 let affiliation = if is_contact { affiliation } else { "none" };
-                let request = nodes::affiliate(&node.full_name(cx.instance), [(person, affiliation)]);
+                let request = nodes::affiliate(node.full_name(cx.instance), [(person, affiliation)]);
                 self.ask(cx, "set", nodes::service(cx.instance), request, Purpose::BestEffort);
             }
         }
@@ -135,7 +135,7 @@ pub(super) fn affiliation(node: Node, access: &Access) -> Option<&'static str> {
 
 /// A presence that shows the device's health: nothing special, or `dnd` and what is wrong.
 pub(super) fn health(agent: &Agent, trouble: Option<&str>) -> Element {
-    let child = |name: &'static str, text: &str| Element::new(ns::CLIENT, name).text(text);
+    let child = |name: &'static str, text: &str| Element::new(ns::CLIENT, name).text(text.to_string());
     let (show, status) = match trouble {
         None => (None, String::from("ok")),
         Some(trouble) => (Some(child("show", "dnd")), String::from(trouble)),

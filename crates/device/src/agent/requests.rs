@@ -128,8 +128,11 @@ mod tests {
 
     const OWN: &str = "kettle@example.org/kitchen";
 
-    fn answer(id: &str, from: Option<&str>) -> Element {
-        Element::new(crate::ns::CLIENT, "iq").attr("type", "result").attr("id", id).attr_opt("from", from)
+    fn answer(id: &str, from: Option<&'static str>) -> Element {
+        Element::new(crate::ns::CLIENT, "iq")
+            .attr("type", "result")
+            .attr("id", String::from(id))
+            .attr_opt("from", from)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{
     ns,
     xml::Element,
 };
-use alloc::vec::Vec;
+use alloc::{string::ToString, vec::Vec};
 
 /// A contact list this long is taken; the rest of a longer one is ignored, because memory is bounded.
 const LIMIT: usize = 256;
@@ -67,8 +67,8 @@ pub(crate) fn query() -> Element {
 
 /// The request that adds a contact (thesis 4.3; a `set`, where the thesis prints a `get` that servers refuse).
 pub(crate) fn add(contact: &BareJid, groups: &[alloc::string::String]) -> Element {
-    let groups = groups.iter().map(|group| Element::new(ns::ROSTER, "group").text(group.as_str()));
-    let item = Element::new(ns::ROSTER, "item").attr("jid", contact.as_str()).children_from(groups);
+    let groups = groups.iter().map(|group| Element::new(ns::ROSTER, "group").text(group.clone()));
+    let item = Element::new(ns::ROSTER, "item").attr("jid", contact.to_string()).children_from(groups);
     query().child(item)
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn add(contact: &BareJid, groups: &[alloc::string::String]) -> Elemen
 mod tests {
     use super::*;
 
-    fn push(jid: &str, subscription: &str) -> Element {
+    fn push(jid: &'static str, subscription: &'static str) -> Element {
         let item = Element::new(ns::ROSTER, "item").attr("jid", jid).attr("subscription", subscription);
         Element::new(ns::CLIENT, "iq").child(query().child(item))
     }

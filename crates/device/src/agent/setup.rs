@@ -30,7 +30,7 @@ use crate::{
     jid::BareJid,
     ns,
     time::Instant,
-    xml::Element,
+    xml::{Element, Name},
 };
 use alloc::{format, string::ToString, vec::Vec};
 use core::time::Duration;
@@ -142,7 +142,7 @@ impl Agent {
             Phase::Mirroring { .. } => {
                 let again = cx.now.plus(HELLO_EVERY);
                 self.setup.phase = Phase::Mirroring { again };
-                self.say_to_owner(cx, &cx.definition.hello, CommissioningStep::HelloSent);
+                self.say_to_owner(cx, cx.definition.hello.clone(), CommissioningStep::HelloSent);
             }
             Phase::Adding => {
                 if let Some(owner) = cx.instance.owners.first() {
@@ -163,10 +163,10 @@ impl Agent {
             Phase::Preparing(node) => {
                 let name = node.full_name(cx.instance);
                 if self.setup.existing.contains(&node) {
-                    self.ask(cx, "get", service, nodes::read_config(&name), Purpose::ReadConfig(node));
+                    self.ask(cx, "get", service, nodes::read_config(name), Purpose::ReadConfig(node));
                 } else {
                     let fields = nodes::config(node, cx.definition, cx.instance, self.setup.mode);
-                    self.ask(cx, "set", service, nodes::create(&name, &fields), Purpose::Create(node));
+                    self.ask(cx, "set", service, nodes::create(name, &fields), Purpose::Create(node));
                 }
             }
             Phase::Affiliating(node) => {
@@ -178,7 +178,7 @@ impl Agent {
                             cx,
                             "get",
                             service,
-                            nodes::read_affiliations(&name),
+                            nodes::read_affiliations(name),
                             Purpose::ReadAffiliations(node),
                         );
                     }
@@ -189,14 +189,14 @@ impl Agent {
                 Addressing::Pep => self.enter(cx, Phase::Fetching),
                 Addressing::Service { .. } => {
                     let name = Node::Actuators.full_name(cx.instance);
-                    self.ask(cx, "set", service, nodes::subscribe(&name, cx.own()), Purpose::Subscribe);
+                    self.ask(cx, "set", service, nodes::subscribe(name, cx.own()), Purpose::Subscribe);
                 }
             },
             Phase::Fetching => {
                 let stores = self.setup.mode == ActuatorModeInForce::Persistent;
                 if stores && self.setup.existing.contains(&Node::Actuators) {
                     let name = Node::Actuators.full_name(cx.instance);
-                    self.ask(cx, "get", service, nodes::fetch(&name), Purpose::FetchActuators);
+                    self.ask(cx, "get", service, nodes::fetch(name), Purpose::FetchActuators);
                 } else {
                     self.enter(cx, Phase::Ready);
                 }
@@ -374,10 +374,10 @@ impl Agent {
         self.enter(cx, Phase::Queueing);
     }
 
-    fn say_to_owner(&mut self, cx: &mut Context<'_>, text: &str, step: CommissioningStep) {
+    fn say_to_owner(&mut self, cx: &mut Context<'_>, text: impl Into<Name>, step: CommissioningStep) {
         if let Some(owner) = cx.instance.owners.first() {
             let id = self.requests.next_id();
-            cx.send(stanza::chat(owner.as_str(), &id, text));
+            cx.send(stanza::chat(owner.as_str(), id, text));
             cx.tell(Event::Commissioning(step));
         }
     }
@@ -389,12 +389,12 @@ impl Agent {
             return self.after_preparing(cx, node);
         }
         let (service, name) = (nodes::service(cx.instance), node.full_name(cx.instance));
-        self.ask(cx, "set", service, nodes::write_config(&name, &wrong), Purpose::WriteConfig(node));
+        self.ask(cx, "set", service, nodes::write_config(name.clone(), &wrong), Purpose::WriteConfig(node));
         let stops_storing =
             wrong.iter().any(|(field, values)| *field == "pubsub#persist_items" && values[0] == "false");
         if stops_storing {
             // ejabberd keeps the old items, and whose they are (measured).
-            self.ask(cx, "set", service, nodes::purge(&name), Purpose::BestEffort);
+            self.ask(cx, "set", service, nodes::purge(name), Purpose::BestEffort);
         }
     }
 
@@ -417,7 +417,7 @@ impl Agent {
         if changes.is_empty() {
             return self.after_affiliating(cx, node);
         }
-        let request = nodes::affiliate(&node.full_name(cx.instance), changes);
+        let request = nodes::affiliate(node.full_name(cx.instance), changes);
         self.ask(cx, "set", nodes::service(cx.instance), request, Purpose::Affiliate(node));
     }
 

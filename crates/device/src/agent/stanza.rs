@@ -1,6 +1,9 @@
 //! Stanzas as they are built and answered (RFC 6120 section 8).
 
-use crate::{ns, xml::Element};
+use crate::{
+    ns,
+    xml::{Element, Name},
+};
 use alloc::{format, string::String};
 
 /// Conditions of stanza errors that a device sends (RFC 6120 section 8.3.3).
@@ -39,8 +42,12 @@ impl Condition {
 }
 
 /// An `iq` of type `get` or `set`.
-pub(crate) fn request(kind: &'static str, to: Option<&str>, id: &str, payload: Element) -> Element {
-    Element::new(ns::CLIENT, "iq").attr("type", kind).attr("id", id).attr_opt("to", to).child(payload)
+pub(crate) fn request(kind: &'static str, to: Option<&str>, id: String, payload: Element) -> Element {
+    Element::new(ns::CLIENT, "iq")
+        .attr("type", kind)
+        .attr("id", id)
+        .attr_opt("to", to.map(String::from))
+        .child(payload)
 }
 
 /// The `result` of a request, empty or with a payload.
@@ -54,24 +61,26 @@ pub(crate) fn error(request: &Element, condition: Condition) -> Element {
 }
 
 fn reply(request: &Element, kind: &'static str) -> Element {
-    Element::new(ns::CLIENT, String::from(request.name()))
+    // Only requests and messages are answered.
+    let name = if request.name() == "iq" { "iq" } else { "message" };
+    Element::new(ns::CLIENT, name)
         .attr("type", kind)
-        .attr_opt("id", request.get_attr("id"))
-        .attr_opt("to", request.get_attr("from"))
+        .attr_opt("id", request.get_attr("id").map(String::from))
+        .attr_opt("to", request.get_attr("from").map(String::from))
 }
 
 /// A chat message.
-pub(crate) fn chat(to: &str, id: &str, body: &str) -> Element {
+pub(crate) fn chat(to: &str, id: String, body: impl Into<Name>) -> Element {
     Element::new(ns::CLIENT, "message")
         .attr("type", "chat")
-        .attr("to", to)
+        .attr("to", String::from(to))
         .attr("id", id)
         .child(Element::new(ns::CLIENT, "body").text(body))
 }
 
 /// A presence stanza of a subscription handshake, to a bare JID.
 pub(crate) fn presence(to: &str, kind: &'static str) -> Element {
-    Element::new(ns::CLIENT, "presence").attr("to", to).attr("type", kind)
+    Element::new(ns::CLIENT, "presence").attr("to", String::from(to)).attr("type", kind)
 }
 
 /// A failed request, as the server told it.

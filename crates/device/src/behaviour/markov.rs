@@ -1,6 +1,6 @@
 //! The Markov chain behind [`crate::definition::Source::Markov`].
 
-use super::source::micros;
+use super::pace::micros;
 use crate::{definition::MarkovState, random::Stream, time::Instant};
 
 /// Most transitions within one tick. Dwell times far below the tick cannot be told apart by anyone who watches, and

@@ -1,36 +1,32 @@
 //! Recorded samples behind [`crate::definition::Source::Replay`].
 
-use super::source::{line, micros};
+use super::{pace::micros, source::line};
 use core::time::Duration;
 
-/// The recorded value `elapsed` after the start of the recording. Before the first sample its value holds.
-pub(super) fn value(samples: &[(Duration, f64)], elapsed: Duration, interpolate: bool, repeat: bool) -> f64 {
+/// The recorded value at `at` microseconds after the start of the recording, or of its present round if rounds of
+/// `cycle` microseconds follow each other. Before the first sample, its value holds.
+pub(super) fn value(samples: &[(Duration, f64)], at: u64, interpolate: bool, cycle: Option<u64>) -> f64 {
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
         return 0.0;
     };
-    let mut at = micros(elapsed);
-    let cycle = cycle(samples);
-    if repeat {
-        at %= cycle;
-    }
-    let after = samples.partition_point(|(time, _)| micros(*time) <= at);
-    let Some(before) = after.checked_sub(1) else {
+    let moment = Duration::from_micros(at);
+    let after = samples.partition_point(|(time, _)| *time <= moment);
+    let Some(left) = after.checked_sub(1).map(|before| samples[before]) else {
         return first.1;
-    };
-    let left = samples[before];
-    let right = match samples.get(after) {
-        Some((time, value)) => (micros(*time), *value),
-        None if repeat => (cycle, first.1),
-        None => return last.1,
     };
     if !interpolate {
         return left.1;
     }
-    line(micros(left.0) as f64, left.1, right.0 as f64, right.1, at as f64)
+    let (right_at, right) = match (samples.get(after), cycle) {
+        (Some((time, value)), _) => (micros(*time), *value),
+        (None, Some(cycle)) => (cycle, first.1),
+        (None, None) => return last.1,
+    };
+    line(micros(left.0) as f64, left.1, right_at as f64, right, at as f64)
 }
 
 /// Length of one round of a repeated recording: one mean sample distance longer than the recording.
-fn cycle(samples: &[(Duration, f64)]) -> u64 {
+pub(super) fn cycle(samples: &[(Duration, f64)]) -> u64 {
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
         return 1;
     };

@@ -1,34 +1,30 @@
 //! Sources: the undisturbed value of a channel, moved exactly from tick to tick.
 //!
 //! Steps are exact solutions over one tick, not approximations, so a coarser tick gives the same curve with fewer
-//! points. Anything that needs `exp` or `sqrt` of constants is computed once, when a source takes over.
+//! points.
 
-use super::{Tick, markov, replay};
+use super::{Tick, markov, pace::Pace, replay};
 use crate::{
     definition::{Channel, ChannelId, DailyPoint, Operand, Source},
     random::Stream,
     time::{Instant, UnixMillis},
 };
-use core::{f64::consts::TAU, time::Duration};
+use core::f64::consts::TAU;
 
 /// The undisturbed value and what its present source remembers.
 #[derive(Clone, Debug)]
 pub(super) struct Motion {
     value: f64,
-    /// When the present source took over.
-    began: Instant,
-    /// Share of the distance or of the rate that one tick covers, for sources that have one.
-    factor: f64,
-    /// Deviation of one tick's random step, for sources that have one.
-    spread: f64,
+    pace: Pace,
+    /// Time since the present source took over, in microseconds, less the periods that are over.
+    elapsed: u64,
     chain: markov::Position,
     random: Stream,
 }
 
 impl Motion {
     pub(super) fn new(value: f64, random: Stream) -> Self {
-        let (began, chain) = (Instant::START, markov::Position::default());
-        Self { value, began, factor: 0.0, spread: 0.0, chain, random }
+        Self { value, pace: Pace::STILL, elapsed: 0, chain: markov::Position::default(), random }
     }
 
     pub(super) fn value(&self) -> f64 {
@@ -41,13 +37,18 @@ impl Motion {
 
     /// `source` takes over at this tick, from the present value.
     pub(super) fn begin(&mut self, source: &Source, tick: &Tick) {
-        self.began = tick.now;
-        (self.factor, self.spread) = per_tick(source, tick.seconds);
+        self.pace = Pace::of(source, tick.seconds);
+        self.elapsed = self.pace.starts_at(source);
         if let Source::Markov(states) = source {
             self.chain = markov::Position::nearest(states, self.value);
             self.chain.dwell_from(tick.now, states, &mut self.random);
             self.value = self.chain.value(states);
         }
+    }
+
+    /// The source that began before this tick goes on driving.
+    pub(super) fn go_on(&mut self, tick: &Tick) {
+        self.elapsed = self.pace.later(self.elapsed, tick.micros);
     }
 
     /// Moves over the tick that ends now. Nothing lies before the very first tick, so sources with memory stay.
@@ -56,25 +57,30 @@ impl Motion {
             Operand::Number(number) => *number,
             Operand::Channel(id) => number_of(*id),
         };
-        let elapsed = tick.now.since(self.began);
+        let Pace { factor, spread, span, period } = self.pace;
         let first = tick.now == Instant::START;
+        let turn = self.elapsed as f64 / span as f64;
         let moved = match source {
             Source::Hold => self.value,
             Source::Constant(number) => operand(number),
-            Source::Ramp { from, to, over, repeat } => ramp(*from, *to, elapsed, *over, *repeat),
-            Source::Sine { mean, amplitude, period, phase } => {
-                mean + amplitude * libm::sin(TAU * turn(elapsed.saturating_add(*phase), *period))
+            Source::Ramp { from, to, .. } => {
+                if self.elapsed < span {
+                    from + (to - from) * turn
+                } else {
+                    *to
+                }
             }
+            Source::Sine { mean, amplitude, .. } => mean + amplitude * libm::sin(TAU * turn),
             Source::Daily(points) => daily(points, tick.epoch, tick.now),
-            Source::Square { low, high, period, duty } => {
-                if turn(elapsed, *period) < *duty {
+            Source::Square { low, high, duty, .. } => {
+                if turn < *duty {
                     *high
                 } else {
                     *low
                 }
             }
             Source::Replay { samples, interpolate, repeat } => {
-                replay::value(samples, elapsed, *interpolate, *repeat)
+                replay::value(samples, self.elapsed, *interpolate, repeat.then_some(period))
             }
             Source::Markov(states) => {
                 if self.chain.advance(tick.now, states, &mut self.random) {
@@ -92,14 +98,14 @@ impl Motion {
             {
                 self.value
             }
-            Source::Lag { toward, over: _ } => self.value + (operand(toward) - self.value) * self.factor,
-            Source::RandomWalk { step: _ } => self.value + self.spread * self.random.gaussian(),
+            Source::Lag { toward, over: _ } => self.value + (operand(toward) - self.value) * factor,
+            Source::RandomWalk { step: _ } => self.value + spread * self.random.gaussian(),
             Source::OrnsteinUhlenbeck { mean, deviation: _, over: _ } => {
                 let mean = operand(mean);
-                mean + (self.value - mean) * self.factor + self.spread * self.random.gaussian()
+                mean + (self.value - mean) * factor + spread * self.random.gaussian()
             }
-            Source::Counter { per_hour } => self.value + operand(per_hour) * self.factor,
-            Source::Integral { of, per: _, scale: _ } => self.value + number_of(*of) * self.factor,
+            Source::Counter { per_hour } => self.value + operand(per_hour) * factor,
+            Source::Integral { of, per: _, scale: _ } => self.value + number_of(*of) * factor,
         };
         // Extreme numbers in a definition may overflow; a channel keeps its last finite value then.
         if moved.is_finite() {
@@ -113,46 +119,6 @@ impl Motion {
             self.value = range.nearest(self.value);
         }
     }
-}
-
-/// The factor and the deviation of a source's step over one tick.
-fn per_tick(source: &Source, seconds: f64) -> (f64, f64) {
-    match source {
-        Source::Lag { toward: _, over } => (-libm::expm1(-seconds / over.as_secs_f64()), 0.0),
-        Source::OrnsteinUhlenbeck { mean: _, deviation, over } => {
-            let decay = -seconds / over.as_secs_f64();
-            (libm::exp(decay), deviation * libm::sqrt(-libm::expm1(2.0 * decay)))
-        }
-        Source::RandomWalk { step } => (0.0, step * libm::sqrt(seconds)),
-        Source::Counter { per_hour: _ } => (seconds / 3600.0, 0.0),
-        Source::Integral { of: _, per, scale } => (scale * seconds / per.as_secs_f64(), 0.0),
-        Source::Hold
-        | Source::Constant(_)
-        | Source::Ramp { .. }
-        | Source::Sine { .. }
-        | Source::Daily(_)
-        | Source::Square { .. }
-        | Source::Markov(_)
-        | Source::Replay { .. } => (0.0, 0.0),
-    }
-}
-
-/// The part of the present period that is over, from 0 (included) to 1 (excluded).
-fn turn(elapsed: Duration, period: Duration) -> f64 {
-    let (elapsed, period) = (micros(elapsed), micros(period).max(1));
-    (elapsed % period) as f64 / period as f64
-}
-
-/// Whole microseconds, which is as fine as [`Instant`] is. Saturates.
-pub(super) fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn ramp(from: f64, to: f64, elapsed: Duration, over: Duration, repeat: bool) -> f64 {
-    if !repeat && elapsed >= over {
-        return to;
-    }
-    from + (to - from) * turn(elapsed, over)
 }
 
 const DAY: f64 = 86_400.0;

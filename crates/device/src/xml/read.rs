@@ -50,7 +50,7 @@ impl Builder {
             return;
         }
         if let Some(element) = self.open.last_mut() {
-            element.push_text(text.into());
+            element.push_text(alloc::borrow::Cow::Owned(text.into()));
         }
     }
 
@@ -145,9 +145,9 @@ impl Builder {
                 let mut element = Element::new(String::from(namespace.as_str()), String::from(name.as_str()));
                 for ((namespace, name), value) in attributes {
                     if namespace.is_none() {
-                        element.attributes.push((String::from(name.as_str()).into(), value));
+                        element.attributes.push((String::from(name.as_str()).into(), value.into()));
                     } else if namespace == rxml::XMLNS_XML && name == "lang" {
-                        element.attributes.push(("xml:lang".into(), value));
+                        element.attributes.push(("xml:lang".into(), value.into()));
                     }
                 }
                 self.start(element);
