@@ -1,3 +1,10 @@
-//! The host: what a fleet of devices needs around it to run on a real XMPP server.
+//! The host: runs a fleet of devices against a real XMPP server.
+//!
+//! The device itself is in `thingfleet-device` and its YAML in `thingfleet-schema`; here are the bodies around it:
+//! streams, the private server, supervision. The program `thingfleet` is a thin command line over this library.
 
+pub mod driver;
+pub mod fleet;
+pub mod server;
+pub mod state;
 pub mod xmpp;

@@ -6,9 +6,9 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Anything that carries bytes both ways.
-pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Bytes: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Bytes for T {}
 
 /// A byte stream to a server, with or without TLS.
 pub type Link = Box<dyn Bytes>;

@@ -1,0 +1,148 @@
+//! The command line: its grammar here, one file a command below.
+//!
+//! Results go to stdout, logs, progress and complaints to stderr. Exit codes are those of [`Failure`].
+
+mod check;
+mod client;
+mod completions;
+mod duration;
+mod events;
+mod failure;
+mod list;
+mod man;
+mod output;
+mod report;
+mod run;
+mod schema;
+mod show;
+mod signals;
+mod trace;
+
+use clap::{Args, Parser, Subcommand};
+use std::io::IsTerminal;
+
+pub(crate) use failure::Failure;
+
+/// Stands below every help text.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the run failed: no device came online, a device gave up, or nobody answered
+  2  bad input: the command line, a definition or a profile
+  3  environment: a server, a tool, a file or a permission is missing";
+
+/// Emulates fleets of XMPP `IoT` devices that a client cannot tell from real ones.
+#[derive(Debug, Parser)]
+#[command(
+    name = "thingfleet",
+    version,
+    about = "Emulates fleets of XMPP IoT devices that a client cannot tell from real ones",
+    after_help = EXIT_CODES,
+    after_long_help = format!("Examples:\n  thingfleet demo\n  thingfleet run profiles/kitchen.yaml --for 5min\n  \
+        thingfleet check devices/*.yaml\n  thingfleet trace kettle --for 1h > kettle.csv\n\n{EXIT_CODES}"),
+    arg_required_else_help = true
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// What to log to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter by module
+    #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = "THINGFLEET_LOG")]
+    pub(crate) log: String,
+    /// Print results and complaints as JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print without colours, as also with `NO_COLOR` set
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+impl Global {
+    /// Whether complaints and logs may have colours (<https://no-color.org>).
+    pub(crate) fn colour(&self) -> bool {
+        let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        !self.no_color && !self.json && !is_refused && std::io::stderr().is_terminal()
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a fleet
+    Run(run::RunArguments),
+    /// Run the shipped demo fleet on a private server that any XMPP client can join
+    Demo(run::DemoArguments),
+    /// Check definitions and profiles, and report all their mistakes
+    Check(check::CheckArguments),
+    /// Print what a device would send, without any network
+    Trace(trace::TraceArguments),
+    /// List the shipped definitions
+    List(list::ListArguments),
+    /// Show what a definition consists of
+    Show(show::ShowArguments),
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema(schema::SchemaArguments),
+    /// Take a client's part: watch a device, set an actuator, say something
+    Client(client::ClientArguments),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArguments),
+    /// Print the manual page
+    Man(man::ManArguments),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// [`Failure`] with the exit code.
+pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
+    match command {
+        Command::Run(arguments) => run::run(&arguments, global),
+        Command::Demo(arguments) => run::demo(&arguments, global),
+        Command::Check(arguments) => check::check(&arguments, global),
+        Command::Trace(arguments) => trace::trace(&arguments, global),
+        Command::List(_) => list::list(global),
+        Command::Show(arguments) => show::show(&arguments, global),
+        Command::Schema(arguments) => schema::schema(&arguments),
+        Command::Client(arguments) => client::client(&arguments, global),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(_) => man::man(),
+    }
+}
+
+/// A runtime for the commands that talk to a server.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::environment(format!("cannot start the runtime: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        fn visit(command: &clap::Command, path: &str) {
+            let help = command.get_after_long_help().or(command.get_after_help());
+            let help = help.map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:"), "{path} has no examples");
+            for sub in command.get_subcommands() {
+                visit(sub, &format!("{path} {}", sub.get_name()));
+            }
+        }
+        visit(&Arguments::command(), "thingfleet");
+    }
+}

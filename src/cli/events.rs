@@ -1,0 +1,108 @@
+//! What `run --events` prints: each event of each device, for people or for programs.
+
+use super::{Global, output};
+use serde_json::{Value as Json, json};
+use std::io;
+use thingfleet::fleet::health::{Notice, What};
+use thingfleet_device::{
+    definition::{Channel, ChannelId, Definition, Kind},
+    io::{ActuatorModeInForce, Colour, CommissioningStep, Event, Session},
+    value::{Value, format_float},
+};
+
+/// Prints an event of a device of this definition.
+pub(super) fn print(notice: &Notice, definition: &Definition, global: &Global) -> io::Result<()> {
+    let mut json = match &notice.what {
+        What::Event(event) => event_json(event, definition),
+        What::Led(colour) => json!({ "event": "led", "colour": colour_name(*colour) }),
+    };
+    if global.json {
+        json["type"] = json!("event");
+        json["device"] = json!(&*notice.name);
+        json["device_seconds"] = json!(notice.at.as_secs_f64());
+        return output::json(&json);
+    }
+    let name = json["event"].as_str().unwrap_or_default();
+    let words = json.as_object().into_iter().flatten().filter(|(key, _)| *key != "event");
+    let words: Vec<_> = words.map(|(key, value)| format!("{key}={value}")).collect();
+    output::line(&format!("{:>9.1} s  {} {name} {}", notice.at.as_secs_f64(), notice.name, words.join(" ")))
+}
+
+fn event_json(event: &Event, definition: &Definition) -> Json {
+    let name = |channel: ChannelId| &definition.channel(channel).name;
+    let value = |channel: ChannelId, value: &Value| value_json(definition.channel(channel), value);
+    match event {
+        Event::Session(session) => session_json(session),
+        Event::Reading(channel, reading) => {
+            json!({ "event": "reading", "channel": name(*channel), "value": value(*channel, reading) })
+        }
+        Event::Published(channel) => json!({ "event": "published", "channel": name(*channel) }),
+        Event::PublishFailed { what, why } => json!({ "event": "publish-failed", "what": what, "why": why }),
+        Event::Actuated { channel, value: new, by } => {
+            json!({ "event": "actuated", "channel": name(*channel), "value": value(*channel, new), "by": by })
+        }
+        Event::Refused { what, by, why } => json!({ "event": "refused", "what": what, "by": by, "why": why }),
+        Event::Rule(rule) => json!({ "event": "rule", "rule": rule }),
+        Event::NodesReady { created, repaired, mode } => {
+            let mode = match mode {
+                ActuatorModeInForce::Persistent => "persistent",
+                ActuatorModeInForce::Transient => "transient",
+            };
+            json!({ "event": "nodes-ready", "created": created, "repaired": repaired, "actuators": mode })
+        }
+        Event::SetupFailed { why, next_step } => {
+            json!({ "event": "setup-failed", "why": why, "next_step": next_step })
+        }
+        Event::Commissioning(step) => {
+            let step = match step {
+                CommissioningStep::HelloSent => "hello-sent",
+                CommissioningStep::Mirrored => "mirrored",
+                CommissioningStep::OwnerAdded => "owner-added",
+                CommissioningStep::Done => "done",
+            };
+            json!({ "event": "commissioning", "step": step })
+        }
+    }
+}
+
+fn session_json(session: &Session) -> Json {
+    match session {
+        Session::Connecting => json!({ "event": "session", "state": "connecting" }),
+        Session::SettingUp => json!({ "event": "session", "state": "setting-up" }),
+        Session::Online => json!({ "event": "session", "state": "online" }),
+        Session::Stopped => json!({ "event": "session", "state": "stopped" }),
+        Session::Waiting { failure, retry_in_ms } => json!({
+            "event": "session", "state": "waiting", "kind": failure.kind.name(), "text": failure.text,
+            "retry_in_ms": retry_in_ms,
+        }),
+        Session::Failed(failure) => json!({
+            "event": "session", "state": "failed", "kind": failure.kind.name(), "text": failure.text,
+            "next_step": failure.kind.next_step(),
+        }),
+    }
+}
+
+/// The value as a program wants it: numbers with the channel's precision, an option by its name.
+fn value_json(channel: &Channel, value: &Value) -> Json {
+    match value {
+        Value::Boolean(on) => json!(on),
+        Value::Integer(number) => json!(number),
+        Value::Float(number) => {
+            format_float(*number, channel.precision).parse::<f64>().map_or(Json::Null, |number| json!(number))
+        }
+        Value::Choice(index) => match &channel.kind {
+            Kind::Choice(options) => json!(options.get(usize::from(*index)).map(|option| &option.name)),
+            Kind::Boolean | Kind::Integer | Kind::Float | Kind::Text(_) | Kind::Button => json!(index),
+        },
+        Value::Text(text) => json!(text),
+    }
+}
+
+fn colour_name(colour: Colour) -> &'static str {
+    match colour {
+        Colour::Red => "red",
+        Colour::Blue => "blue",
+        Colour::Yellow => "yellow",
+        Colour::Green => "green",
+    }
+}

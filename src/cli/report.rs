@@ -1,0 +1,226 @@
+//! What `run` and `demo` print about a fleet as a whole: how to join, its health each second, a summary.
+
+use super::{Global, output};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, io, time::Instant};
+use thingfleet::fleet::{
+    Fleet,
+    health::{Health, Snapshot, Trouble},
+};
+use thingfleet_schema::profile;
+
+/// Troubled devices named in a line of health; the summary names more.
+const NAMED_IN_PULSE: usize = 1;
+/// Troubled devices named in the summary.
+const NAMED_IN_SUMMARY: usize = 20;
+
+/// Tells what was started and how to join. The person's password on the private server is the one secret that is
+/// ever printed: it lives for the run, on loopback.
+pub(super) fn started(profile: &profile::Fleet, fleet: &Fleet, global: &Global) -> io::Result<()> {
+    if global.json {
+        return output::json(&started_json(profile, fleet));
+    }
+    let devices = profile.devices.len();
+    let Some(server) = fleet.server() else {
+        return output::line(&format!(
+            "fleet {}: {devices} devices on {}",
+            profile.name,
+            fleet.remote().domain
+        ));
+    };
+    let account = &server.person().account;
+    let address = server.address();
+    output::line(&format!("fleet {}: {devices} devices on a private server (Prosody)", profile.name))?;
+    output::line("\njoin with any XMPP client:")?;
+    output::line(&format!("  account      {}", account.jid))?;
+    output::line(&format!("  password     {}", account.password.reveal()))?;
+    output::line(&format!("  server       {}, port {} (STARTTLS)", address.ip(), address.port()))?;
+    output::line(&format!("  certificate  signed by {}", server.ca_file().display()))?;
+    output::line("\nor without one, from another terminal:")?;
+    let first = fleet.devices().next().map_or("kettle", |(name, ..)| name);
+    output::line(&format!("  thingfleet client watch {first}"))?;
+    output::line(&format!("  thingfleet client say {first} help\n"))
+}
+
+fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
+    let remote = fleet.remote();
+    let person = fleet.server().map(|server| {
+        let account = &server.person().account;
+        json!({ "jid": account.jid.as_str(), "password": account.password.reveal() })
+    });
+    let ca_file = fleet.server().map(thingfleet::server::PrivateServer::ca_file);
+    let devices: Vec<_> = fleet
+        .devices()
+        .map(|(name, jid, definition)| json!({ "name": name, "jid": jid.as_str(), "kind": definition.kind }))
+        .collect();
+    json!({
+        "type": "started",
+        "fleet": profile.name,
+        "server": { "domain": remote.domain, "host": remote.host, "port": remote.port, "ca_file": ca_file },
+        "person": person,
+        "devices": devices,
+    })
+}
+
+/// Prints lines of health; remembers the last one, since rates are what happened in between.
+pub(super) struct Pulse {
+    begun: Instant,
+    last: (Instant, Snapshot),
+}
+
+impl Pulse {
+    pub(super) fn new(health: &Health) -> Self {
+        let now = Instant::now();
+        Self { begun: now, last: (now, health.snapshot()) }
+    }
+
+    pub(super) fn print(&mut self, health: &Health, global: &Global) -> io::Result<()> {
+        let (now, snapshot) = (Instant::now(), health.snapshot());
+        let span = (now - self.last.0).as_secs_f64().max(1e-3);
+        let rate = |after: u64, before: u64| (after.saturating_sub(before)) as f64 / span;
+        let events = rate(snapshot.events, self.last.1.events);
+        let publishes = rate(snapshot.published, self.last.1.published);
+        let elapsed = now - self.begun;
+        if global.json {
+            let mut value = health_json("health", &snapshot);
+            value["seconds"] = json!(elapsed.as_secs_f64());
+            value["events_per_second"] = json!(events);
+            value["publishes_per_second"] = json!(publishes);
+            output::json(&value)?;
+        } else {
+            let mut parts = vec![format!("{publishes:.0} publishes/s"), format!("{events:.0} events/s")];
+            for (count, word) in [
+                (snapshot.publish_failures, "publishes refused"),
+                (snapshot.setup_failures, "setups refused"),
+                (snapshot.refusals, "requests refused"),
+                (snapshot.restarts, "restarts"),
+            ] {
+                if count > 0 {
+                    parts.push(format!("{count} {word}"));
+                }
+            }
+            let text = format!("{:>5} s  {}; {}", elapsed.as_secs(), states(&snapshot), parts.join(", "));
+            output::line(&text)?;
+            let troubles = health.troubles();
+            for trouble in troubles.iter().take(NAMED_IN_PULSE) {
+                output::line(&trouble_line(trouble))?;
+            }
+            if troubles.len() > NAMED_IN_PULSE {
+                output::line(&format!("         … and {} more", troubles.len() - NAMED_IN_PULSE))?;
+            }
+        }
+        self.last = (now, snapshot);
+        Ok(())
+    }
+}
+
+/// Tells how the run went.
+pub(super) fn summary(last: &Snapshot, troubles: &[Trouble], global: &Global) -> io::Result<()> {
+    if global.json {
+        let mut value = health_json("summary", last);
+        value["troubles"] = troubles.iter().map(trouble_json).collect();
+        return output::json(&value);
+    }
+    output::line(&format!("\n{} of {} devices came online", last.ever_online, last.devices))?;
+    output::line(&format!("at the end: {}", states(last)))?;
+    output::line(&format!(
+        "{} values published, {} refused; {} actuations, {} requests refused; {} stanzas sent, {} received",
+        last.published, last.publish_failures, last.actuations, last.refusals, last.sent, last.received
+    ))?;
+    if last.restarts > 0 {
+        output::line(&format!("{} device tasks were restarted; please report that", last.restarts))?;
+    }
+    for trouble in troubles.iter().take(NAMED_IN_SUMMARY) {
+        output::line(&trouble_line(trouble))?;
+    }
+    if troubles.len() > NAMED_IN_SUMMARY {
+        output::line(&format!("         … and {} more", troubles.len() - NAMED_IN_SUMMARY))?;
+    }
+    Ok(())
+}
+
+fn states(snapshot: &Snapshot) -> String {
+    let mut parts = vec![format!("{}/{} online", snapshot.online, snapshot.devices)];
+    for (count, word) in [
+        (snapshot.connecting, "connecting"),
+        (snapshot.setting_up, "setting up"),
+        (snapshot.off, "not switched on yet"),
+        (snapshot.restarting, "restarting"),
+        (snapshot.stopped, "stopped"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    for (kinds, word) in [(&snapshot.waiting, "waiting"), (&snapshot.failed, "failed")] {
+        if let Some(text) = by_kind(kinds) {
+            parts.push(format!("{} {word} ({text})", kinds.values().sum::<usize>()));
+        }
+    }
+    parts.join(", ")
+}
+
+fn by_kind(kinds: &BTreeMap<&'static str, usize>) -> Option<String> {
+    let parts: Vec<_> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn trouble_line(trouble: &Trouble) -> String {
+    format!("         {}: {}: {}; {}", trouble.device, trouble.kind, trouble.text, trouble.next_step)
+}
+
+fn trouble_json(trouble: &Trouble) -> Value {
+    json!({
+        "device": &*trouble.device,
+        "kind": trouble.kind,
+        "text": trouble.text,
+        "next_step": trouble.next_step,
+    })
+}
+
+fn health_json(kind: &str, snapshot: &Snapshot) -> Value {
+    json!({
+        "type": kind,
+        "devices": snapshot.devices,
+        "off": snapshot.off,
+        "connecting": snapshot.connecting,
+        "setting_up": snapshot.setting_up,
+        "online": snapshot.online,
+        "waiting": snapshot.waiting,
+        "failed": snapshot.failed,
+        "restarting": snapshot.restarting,
+        "stopped": snapshot.stopped,
+        "ever_online": snapshot.ever_online,
+        "events": snapshot.events,
+        "published": snapshot.published,
+        "publish_failures": snapshot.publish_failures,
+        "setup_failures": snapshot.setup_failures,
+        "actuations": snapshot.actuations,
+        "refusals": snapshot.refusals,
+        "stanzas_sent": snapshot.sent,
+        "stanzas_received": snapshot.received,
+        "restarts": snapshot.restarts,
+        "missed_events": snapshot.missed_events,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_health_names_what_is_not_as_it_should_be() {
+        let snapshot = Snapshot {
+            devices: 5,
+            online: 2,
+            setting_up: 1,
+            waiting: BTreeMap::from([("unreachable", 1)]),
+            failed: BTreeMap::from([("authentication", 1)]),
+            ..Snapshot::default()
+        };
+        assert_eq!(
+            states(&snapshot),
+            "2/5 online, 1 setting up, 1 waiting (unreachable 1), 1 failed (authentication 1)"
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! `thingfleet run` and `thingfleet demo`: a fleet until it is told to stop.
+
+use super::{
+    Failure, Global, duration, events,
+    report::{self, Pulse},
+    runtime,
+    signals::Signals,
+};
+use clap::Args;
+use std::{
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+use thingfleet::fleet::{
+    Fleet, Progress,
+    health::{Events, Notice, Snapshot},
+};
+use thingfleet_schema::{catalogue, profile};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+/// Distance between two lines of health.
+const PULSE: Duration = Duration::from_secs(1);
+/// A year: a run without `--for` ends when it is told to.
+const NO_END: Duration = Duration::from_hours(24 * 365);
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  thingfleet run profiles/kitchen.yaml
+  thingfleet run kitchen --for 5min
+  thingfleet run profiles/load-500.yaml --for 2min --json > health.jsonl
+  thingfleet run kitchen --events --log info
+
+Accounts that `accounts: register` makes are kept in $XDG_STATE_HOME/thingfleet/<fleet>/ (usually
+~/.local/state) and used again by the next run. The first Ctrl-C lets the devices say goodbye, the second
+ends the program at once.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  thingfleet demo
+  thingfleet demo --for 20s
+  thingfleet demo --events
+
+It prints how to join with any XMPP client, and `thingfleet client watch kettle` works while it runs.";
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+pub(crate) struct RunArguments {
+    /// A fleet profile, or the name of a shipped one: demo, kitchen, load-500
+    profile: PathBuf,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = DEMO_EXAMPLES)]
+pub(crate) struct DemoArguments {
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, Args)]
+struct How {
+    /// End by itself after this time; the exit code tells whether all went well
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    span: Option<Duration>,
+    /// Print lines of health and no dashboard, also at a terminal
+    #[arg(long)]
+    headless: bool,
+    /// Print every event of every device too
+    #[arg(long)]
+    events: bool,
+}
+
+pub(super) fn run(arguments: &RunArguments, global: &Global) -> Result<(), Failure> {
+    let path = &arguments.profile;
+    let shipped = path.to_str().filter(|_| !path.exists()).and_then(catalogue::find_profile);
+    let fleet = match shipped {
+        Some(entry) => read_shipped(entry)?,
+        None => profile::read_file(path)?,
+    };
+    runtime()?.block_on(live(&fleet, &arguments.how, global))
+}
+
+pub(super) fn demo(arguments: &DemoArguments, global: &Global) -> Result<(), Failure> {
+    let entry = catalogue::find_profile("demo").expect("the demo profile ships with the program");
+    runtime()?.block_on(live(&read_shipped(entry)?, &arguments.how, global))
+}
+
+fn read_shipped(entry: &catalogue::Entry) -> Result<profile::Fleet, Failure> {
+    Ok(profile::read(
+        &Path::new(entry.path).display().to_string(),
+        entry.text,
+        &profile::Surroundings::default(),
+    )?)
+}
+
+/// Runs a fleet from start to summary.
+async fn live(profile: &profile::Fleet, how: &How, global: &Global) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let progress = ProgressLine::new();
+    let show = |step| progress.show(step);
+    let started = tokio::select! {
+        started = Fleet::start(profile, &show) => started,
+        // What was started is dropped, and the guardian of the private server cleans up.
+        () = signals.asked() => return Err(Failure::run("stopped before the fleet was there")),
+    };
+    progress.clear();
+    let mut fleet = started?;
+    let health = std::sync::Arc::clone(fleet.health());
+
+    let told = report::started(profile, &fleet, global);
+    let outcome = match told {
+        Ok(()) => watch(&mut fleet, how, global, &mut signals).await,
+        Err(error) => Err(error.into()),
+    };
+    // Before the goodbye, which turns everything into `stopped`.
+    let (last, troubles) = (health.snapshot(), health.troubles());
+    signals.or_at_once(fleet.stop()).await;
+    outcome?;
+    report::summary(&last, &troubles, global)?;
+    verdict(&last)
+}
+
+/// Prints health until the time is over, somebody asks to stop, or the private server dies.
+async fn watch(fleet: &mut Fleet, how: &How, global: &Global, signals: &mut Signals) -> Result<(), Failure> {
+    let health = std::sync::Arc::clone(fleet.health());
+    let mut events = how.events.then(|| health.watch());
+    let kinds: Vec<_> = fleet.devices().map(|(_, _, definition)| definition.clone()).collect();
+    let end = Instant::now() + how.span.unwrap_or(NO_END);
+    let mut pulse = Pulse::new(&health);
+    let mut beat = interval(PULSE);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat.tick().await;
+    loop {
+        tokio::select! {
+            () = sleep_until(end) => return Ok(()),
+            () = signals.asked() => return Ok(()),
+            words = fleet.server_died() => return Err(Failure::environment(format!("the private server died: {words}"))),
+            _ = beat.tick() => pulse.print(&health, global)?,
+            Some(notice) = next(&mut events) => events::print(&notice, &kinds[notice.device], global)?,
+        }
+    }
+}
+
+async fn next(events: &mut Option<Events>) -> Option<std::sync::Arc<Notice>> {
+    match events {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Good is a run in which devices came online and none gave up.
+fn verdict(last: &Snapshot) -> Result<(), Failure> {
+    let given_up: usize = last.failed.values().sum();
+    if given_up > 0 {
+        return Err(Failure::run(format!("{given_up} of {} devices gave up", last.devices)));
+    }
+    if last.ever_online == 0 && last.devices > 0 {
+        return Err(Failure::run("no device came online"));
+    }
+    Ok(())
+}
+
+/// One line on a terminal's stderr that says what is taking time; silent elsewhere.
+struct ProgressLine {
+    is_terminal: bool,
+    shown: Mutex<bool>,
+}
+
+impl ProgressLine {
+    fn new() -> Self {
+        Self { is_terminal: std::io::stderr().is_terminal(), shown: Mutex::new(false) }
+    }
+
+    fn show(&self, step: Progress) {
+        let text = match step {
+            Progress::StartingServer => "starting the private server".to_owned(),
+            Progress::Registering { done, of } => format!("registering accounts: {done} of {of}"),
+        };
+        tracing::debug!(text);
+        if self.is_terminal {
+            *self.shown.lock().expect("nothing panics while it is held") = true;
+            let mut err = std::io::stderr().lock();
+            // A progress line that cannot be shown is no reason to stop.
+            _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
+        }
+    }
+
+    fn clear(&self) {
+        if *self.shown.lock().expect("nothing panics while it is held") {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(ever_online: usize, failed: usize) -> Snapshot {
+        let failed = (failed > 0).then_some(("authentication", failed));
+        Snapshot { devices: 3, ever_online, failed: failed.into_iter().collect(), ..Snapshot::default() }
+    }
+
+    #[test]
+    fn a_run_is_good_if_devices_came_online_and_none_gave_up() {
+        assert!(verdict(&snapshot(3, 0)).is_ok());
+        assert!(verdict(&snapshot(0, 0)).is_err());
+        assert!(verdict(&snapshot(2, 1)).is_err());
+    }
+}

@@ -1,0 +1,136 @@
+//! The one loop per device: drain what it wants, wait for the next thing to happen, feed that back.
+//!
+//! The driver owns the device, its session and its clock. It translates and never decides: what is said, when to
+//! connect again and how to answer is the device's own business.
+
+mod setup;
+
+use crate::{
+    fleet::{clock::Clock, health::Reporter},
+    xmpp::{
+        connect::Connector,
+        session::{Session, SessionEvent},
+    },
+};
+use setup::SetupTurn;
+use std::{pin::pin, sync::Arc};
+use thingfleet_device::{
+    definition::{ChannelId, Definition},
+    device::Device,
+    instance::Instance,
+    io::{Input, Output, Session as SessionState},
+    time::Instant,
+    value::Value,
+};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::sleep_until,
+};
+
+/// What somebody outside does to a device. The channel is bounded; whoever sends waits while it is full.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Sets an actuator by hand at the device.
+    Operate(ChannelId, Value),
+    /// Replaces a reading until the behaviour moves it on.
+    Inject(ChannelId, Value),
+    /// Says goodbye and leaves.
+    Stop,
+}
+
+/// A switched-on device with everything around it.
+pub struct Driver {
+    device: Device<Arc<Definition>>,
+    session: Session,
+    clock: Clock,
+    setup: SetupTurn,
+    commands: mpsc::Receiver<Command>,
+    reporter: Reporter,
+}
+
+impl Driver {
+    /// Switches a device on. `gate` holds the fleet's permits to create nodes; when all senders of `commands` are
+    /// gone the device leaves.
+    pub fn new(
+        definition: Arc<Definition>,
+        instance: Instance,
+        connector: Arc<Connector>,
+        clock: Clock,
+        gate: Arc<Semaphore>,
+        commands: mpsc::Receiver<Command>,
+        reporter: Reporter,
+    ) -> Self {
+        Self {
+            device: Device::new(definition, instance),
+            session: Session::new(connector),
+            clock,
+            setup: SetupTurn::new(gate),
+            commands,
+            reporter,
+        }
+    }
+
+    /// Runs the device until it has stopped and its stream is closed.
+    pub async fn run(mut self) {
+        let mut alarm = pin!(sleep_until(self.clock.real(Instant::START)));
+        loop {
+            let wake = self.drain();
+            if *self.device.session() == SessionState::Stopped {
+                return self.session.closed().await;
+            }
+            alarm.as_mut().reset(self.clock.real(wake));
+            let input = tokio::select! {
+                () = &mut alarm => Input::Timeout,
+                event = self.session.next() => self.translate(event),
+                command = self.commands.recv() => command.map_or(Input::Stop, Input::from),
+                () = self.setup.granted() => Input::SetupGranted,
+            };
+            self.device.handle_input(self.clock.now(), input);
+        }
+    }
+
+    /// Carries out everything the device wants, and returns when it wants to be asked again.
+    fn drain(&mut self) -> Instant {
+        let now = self.clock.now();
+        loop {
+            match self.device.poll_output() {
+                Output::OpenStream(account) => self.session.open(&account),
+                Output::CloseStream => self.session.close(),
+                Output::Send(stanza) => {
+                    self.reporter.sent();
+                    self.session.send(stanza);
+                }
+                Output::RequestSetup => self.setup.request(),
+                Output::ReleaseSetup => self.setup.release(),
+                Output::Led(colour) => self.reporter.led(now, colour),
+                Output::Event(event) => self.reporter.event(now, event),
+                Output::WaitUntil(moment) => return moment,
+            }
+        }
+    }
+
+    fn translate(&mut self, event: SessionEvent) -> Input {
+        match event {
+            SessionEvent::Up { jid, resumed } => Input::StreamUp { jid, resumed },
+            SessionEvent::Down(failure) => {
+                // Others are waiting for the turn, and this device starts over anyway.
+                self.setup.release();
+                Input::StreamDown(failure)
+            }
+            SessionEvent::Stanza(stanza) => {
+                self.reporter.received();
+                Input::Stanza(stanza)
+            }
+        }
+    }
+}
+
+impl From<Command> for Input {
+    fn from(command: Command) -> Self {
+        match command {
+            Command::Operate(channel, value) => Self::Operate(channel, value),
+            Command::Inject(channel, value) => Self::Inject(channel, value),
+            Command::Stop => Self::Stop,
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! What a fleet is doing: a state for each device, counters for all, and a stream of events for whoever watches.
+//!
+//! Drivers report here and nowhere else. Reporting never waits: counters are atomic, and a watcher that is too slow
+//! loses the oldest events, which are counted.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+use thingfleet_device::{
+    io::{Colour, Event, Session, StreamFailure},
+    time::Instant,
+};
+use tokio::sync::broadcast;
+
+/// Events kept for a slow watcher.
+const KEPT: usize = 4096;
+
+/// The health of one fleet; shared by its drivers and its watchers.
+#[derive(Debug)]
+pub struct Health {
+    devices: Box<[Slot]>,
+    counters: Counters,
+    events: broadcast::Sender<Arc<Notice>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    name: Arc<str>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    condition: Condition,
+    was_online: bool,
+    setup_failure: Option<(String, &'static str)>,
+}
+
+/// Where a device stands.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+enum Condition {
+    /// Not switched on yet.
+    #[default]
+    Off,
+    /// Switched on, in this session state.
+    On(Session),
+    /// Its task failed, and it is switched on again soon.
+    Restarting,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    events: AtomicU64,
+    published: AtomicU64,
+    publish_failures: AtomicU64,
+    setup_failures: AtomicU64,
+    actuations: AtomicU64,
+    refusals: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
+    restarts: AtomicU64,
+    missed_events: AtomicU64,
+}
+
+/// Something a device told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// Place of the device in its fleet.
+    pub device: usize,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its own time.
+    pub at: Instant,
+    /// What it told.
+    pub what: What,
+}
+
+/// What a device tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// An event.
+    Event(Event),
+    /// Its light changed.
+    Led(Colour),
+}
+
+/// A fleet's health at one moment. Counters count from the start of the fleet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Devices in the fleet.
+    pub devices: usize,
+    /// Not switched on yet.
+    pub off: usize,
+    /// Opening a stream.
+    pub connecting: usize,
+    /// Signed on, setting up roster and nodes.
+    pub setting_up: usize,
+    /// Online.
+    pub online: usize,
+    /// Waiting to connect again, by kind of failure.
+    pub waiting: BTreeMap<&'static str, usize>,
+    /// Given up until a person does something, by kind of failure.
+    pub failed: BTreeMap<&'static str, usize>,
+    /// About to be restarted after a failure of their task.
+    pub restarting: usize,
+    /// Stopped.
+    pub stopped: usize,
+    /// Were online at least once.
+    pub ever_online: usize,
+    /// Events.
+    pub events: u64,
+    /// Publishes the server has acknowledged.
+    pub published: u64,
+    /// Publishes the server has refused.
+    pub publish_failures: u64,
+    /// Times that nodes could not be set up.
+    pub setup_failures: u64,
+    /// Actuators set by contacts or at the device.
+    pub actuations: u64,
+    /// Requests that were refused.
+    pub refusals: u64,
+    /// Stanzas sent.
+    pub sent: u64,
+    /// Stanzas received.
+    pub received: u64,
+    /// Device tasks restarted.
+    pub restarts: u64,
+    /// Events that watchers were too slow for.
+    pub missed_events: u64,
+}
+
+/// What is wrong with one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Its name.
+    pub device: Arc<str>,
+    /// Short name of the kind of failure.
+    pub kind: &'static str,
+    /// What happened.
+    pub text: String,
+    /// What a person can do about it.
+    pub next_step: &'static str,
+}
+
+/// One device's way to report.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    health: Arc<Health>,
+    device: usize,
+}
+
+/// A watcher's end of the event stream.
+#[derive(Debug)]
+pub struct Events {
+    health: Arc<Health>,
+    receiver: broadcast::Receiver<Arc<Notice>>,
+}
+
+impl Health {
+    /// The health of a fleet of devices with these names, none of them switched on.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Arc<Self> {
+        let slot = |name: &str| Slot { name: name.into(), state: Mutex::default() };
+        Arc::new(Self {
+            devices: names.into_iter().map(slot).collect(),
+            counters: Counters::default(),
+            events: broadcast::channel(KEPT).0,
+        })
+    }
+
+    /// How things are now.
+    pub fn snapshot(&self) -> Snapshot {
+        let count = |counter: &AtomicU64| counter.load(Relaxed);
+        let counters = &self.counters;
+        let mut snapshot = Snapshot {
+            devices: self.devices.len(),
+            events: count(&counters.events),
+            published: count(&counters.published),
+            publish_failures: count(&counters.publish_failures),
+            setup_failures: count(&counters.setup_failures),
+            actuations: count(&counters.actuations),
+            refusals: count(&counters.refusals),
+            sent: count(&counters.sent),
+            received: count(&counters.received),
+            restarts: count(&counters.restarts),
+            missed_events: count(&counters.missed_events),
+            ..Snapshot::default()
+        };
+        for slot in &self.devices {
+            let state = slot.lock();
+            snapshot.ever_online += usize::from(state.was_online);
+            match &state.condition {
+                Condition::Off => snapshot.off += 1,
+                Condition::Restarting => snapshot.restarting += 1,
+                Condition::On(Session::Connecting) => snapshot.connecting += 1,
+                Condition::On(Session::SettingUp) => snapshot.setting_up += 1,
+                Condition::On(Session::Online) => snapshot.online += 1,
+                Condition::On(Session::Stopped) => snapshot.stopped += 1,
+                Condition::On(Session::Waiting { failure, .. }) => {
+                    *snapshot.waiting.entry(failure.kind.name()).or_default() += 1;
+                }
+                Condition::On(Session::Failed(failure)) => {
+                    *snapshot.failed.entry(failure.kind.name()).or_default() += 1;
+                }
+            }
+        }
+        snapshot
+    }
+
+    /// The devices that need a look, in the order of the fleet, failed ones first.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let (mut failed, mut others) = (Vec::new(), Vec::new());
+        for slot in &self.devices {
+            let state = slot.lock();
+            let of = |failure: &StreamFailure| Trouble {
+                device: Arc::clone(&slot.name),
+                kind: failure.kind.name(),
+                text: failure.text.clone(),
+                next_step: failure.kind.next_step(),
+            };
+            match &state.condition {
+                Condition::On(Session::Failed(failure)) => failed.push(of(failure)),
+                Condition::On(Session::Waiting { failure, .. }) => others.push(of(failure)),
+                Condition::Off
+                | Condition::Restarting
+                | Condition::On(
+                    Session::Connecting | Session::SettingUp | Session::Online | Session::Stopped,
+                ) => {}
+            }
+            if let Some((why, next_step)) = &state.setup_failure {
+                others.push(Trouble {
+                    device: Arc::clone(&slot.name),
+                    kind: "setup",
+                    text: why.clone(),
+                    next_step,
+                });
+            }
+        }
+        failed.append(&mut others);
+        failed
+    }
+
+    /// Starts to watch what devices tell from now on.
+    pub fn watch(self: &Arc<Self>) -> Events {
+        Events { health: Arc::clone(self), receiver: self.events.subscribe() }
+    }
+
+    /// The way to report for the device at this place.
+    pub(crate) fn reporter(self: &Arc<Self>, device: usize) -> Reporter {
+        Reporter { health: Arc::clone(self), device }
+    }
+}
+
+impl Slot {
+    /// Every change of a state is one assignment, so a panic cannot leave it half done.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reporter {
+    /// The device is switched on.
+    pub(crate) fn switched_on(&self) {
+        self.slot().lock().condition = Condition::On(Session::Connecting);
+    }
+
+    /// The device's task failed and is started again.
+    pub(crate) fn restarting(&self) {
+        self.slot().lock().condition = Condition::Restarting;
+        self.health.counters.restarts.fetch_add(1, Relaxed);
+    }
+
+    /// A stanza was sent.
+    pub(crate) fn sent(&self) {
+        self.health.counters.sent.fetch_add(1, Relaxed);
+    }
+
+    /// A stanza was received.
+    pub(crate) fn received(&self) {
+        self.health.counters.received.fetch_add(1, Relaxed);
+    }
+
+    /// The device's light changed.
+    pub(crate) fn led(&self, at: Instant, colour: Colour) {
+        self.tell(at, What::Led(colour));
+    }
+
+    /// The device told an event.
+    pub(crate) fn event(&self, at: Instant, event: Event) {
+        let counters = &self.health.counters;
+        counters.events.fetch_add(1, Relaxed);
+        match &event {
+            Event::Session(session) => self.session(session),
+            Event::Published(_) => _ = counters.published.fetch_add(1, Relaxed),
+            Event::PublishFailed { what, why } => {
+                counters.publish_failures.fetch_add(1, Relaxed);
+                tracing::info!(device = %self.slot().name, what, why, "a publish was refused");
+            }
+            Event::Actuated { .. } => _ = counters.actuations.fetch_add(1, Relaxed),
+            Event::Refused { what, by, why } => {
+                counters.refusals.fetch_add(1, Relaxed);
+                tracing::info!(device = %self.slot().name, what, by, why, "refused");
+            }
+            Event::NodesReady { .. } => self.slot().lock().setup_failure = None,
+            Event::SetupFailed { why, next_step } => {
+                counters.setup_failures.fetch_add(1, Relaxed);
+                tracing::warn!(device = %self.slot().name, why, next_step, "the nodes cannot be set up");
+                self.slot().lock().setup_failure = Some((why.clone(), next_step));
+            }
+            Event::Reading(..) | Event::Rule(_) | Event::Commissioning(_) => {}
+        }
+        self.tell(at, What::Event(event));
+    }
+
+    fn session(&self, session: &Session) {
+        let name = &self.slot().name;
+        match session {
+            Session::Failed(failure) => {
+                tracing::error!(device = %name, kind = failure.kind.name(), text = failure.text,
+                    next_step = failure.kind.next_step(), "the device has given up");
+            }
+            Session::Waiting { failure, retry_in_ms } => {
+                tracing::warn!(device = %name, kind = failure.kind.name(), text = failure.text, retry_in_ms,
+                    "the stream is down");
+            }
+            Session::Connecting | Session::SettingUp | Session::Online | Session::Stopped => {
+                tracing::debug!(device = %name, ?session, "session");
+            }
+        }
+        let mut state = self.slot().lock();
+        state.was_online |= *session == Session::Online;
+        state.condition = Condition::On(session.clone());
+    }
+
+    fn tell(&self, at: Instant, what: What) {
+        // Nobody pays for an event that nobody watches.
+        if self.health.events.receiver_count() > 0 {
+            let name = Arc::clone(&self.slot().name);
+            let notice = Notice { device: self.device, name, at, what };
+            // It fails only if the last watcher has just left.
+            _ = self.health.events.send(Arc::new(notice));
+        }
+    }
+
+    fn slot(&self) -> &Slot {
+        &self.health.devices[self.device]
+    }
+}
+
+impl Events {
+    /// Waits for the next event; what this watcher was too slow for is counted and skipped. `None` when the fleet is
+    /// gone. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Arc<Notice>> {
+        loop {
+            match self.receiver.recv().await {
+                Ok(notice) => return Some(notice),
+                Err(broadcast::error::RecvError::Closed) => return None,
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    self.health.counters.missed_events.fetch_add(missed, Relaxed);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thingfleet_device::{definition::ChannelId, io::FailureKind};
+
+    fn failure(kind: FailureKind) -> StreamFailure {
+        StreamFailure { kind, text: "not-authorized".into() }
+    }
+
+    #[test]
+    fn devices_are_counted_where_they_stand() {
+        let health = Health::new(["kettle", "lamp", "fridge", "fan"]);
+        let online = health.reporter(0);
+        online.event(Instant::START, Event::Session(Session::Online));
+        let failed = health.reporter(1);
+        failed.event(Instant::START, Event::Session(Session::Failed(failure(FailureKind::Authentication))));
+        health.reporter(2).switched_on();
+
+        let snapshot = health.snapshot();
+
+        assert_eq!((snapshot.online, snapshot.connecting, snapshot.off), (1, 1, 1));
+        assert_eq!(snapshot.failed, BTreeMap::from([("authentication", 1)]));
+        assert_eq!(snapshot.ever_online, 1);
+        let troubles = health.troubles();
+        assert_eq!(troubles.len(), 1);
+        assert_eq!(&*troubles[0].device, "lamp");
+        assert_eq!(troubles[0].next_step, FailureKind::Authentication.next_step());
+    }
+
+    #[tokio::test]
+    async fn a_slow_watcher_loses_the_oldest_events_and_they_are_counted() {
+        let health = Health::new(["kettle"]);
+        let mut events = health.watch();
+        let reporter = health.reporter(0);
+        let extra = 10;
+        for micros in 0..KEPT as u64 + extra {
+            reporter.event(Instant::from_micros(micros), Event::Published(ChannelId(0)));
+        }
+        let first = events.next().await.unwrap();
+        assert_eq!(first.at, Instant::from_micros(extra));
+        assert_eq!(health.snapshot().missed_events, extra);
+    }
+}
