@@ -90,7 +90,7 @@ pub(super) fn demo(arguments: &DemoArguments, global: &Global) -> Result<(), Fai
     runtime()?.block_on(live(&read_shipped(entry)?, &arguments.how, global))
 }
 
-fn read_shipped(entry: &catalogue::Entry) -> Result<profile::Fleet, Failure> {
+fn read_shipped(entry: &catalogue::ProfileEntry) -> Result<profile::Fleet, Failure> {
     Ok(profile::read(
         &Path::new(entry.path).display().to_string(),
         entry.text,
