@@ -1,10 +1,16 @@
-//! What strangers can send, as functions from bytes: each must return, whatever the bytes are.
+//! What strangers can send, and what files may hold, as functions from bytes: each must return, whatever the bytes are.
 //!
 //! `cargo fuzz run NAME --features libfuzzer` searches for bytes that break one (it needs a nightly toolchain);
 //! `cargo test -p thingfleet-fuzz` replays the corpus and its mutations on any toolchain.
 
 use std::time::Duration;
 use thingfleet_device::{io::Input, ns, xml::Element};
+use thingfleet_schema::{
+    definition,
+    diagnostic::Diagnostics,
+    profile::{self, Surroundings},
+    source::Memory,
+};
 use thingfleet_simulated::{OWNER, Rig, STRANGER, written};
 
 /// Any stanza, or several, arriving at a device that is online, from whoever they say they are.
@@ -43,6 +49,37 @@ pub fn item(data: &[u8]) {
         Rig::new(rig.device.definition().clone(), rig.device.instance().clone(), rig.server.clone());
     check_health(&mut next);
     check_health(&mut rig);
+}
+
+/// Any file as a definition and as a profile.
+pub fn yaml(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let loader =
+        Memory::default().with("recording.csv", data).with("own.yaml", data).with("accounts.csv", data);
+    let surroundings = Surroundings { loader: &loader, environment: &|name| Some(name.to_owned()) };
+    draw(definition::read("x.yaml", &text, &loader).err());
+    draw(profile::read("x.yaml", &text, &surroundings).err());
+}
+
+/// Any file as a recording to replay and as a list of accounts.
+pub fn csv(data: &[u8]) {
+    const REPLAY: &str = "device: a\ntitle: A\nsensors:\n  temp: { type: float, behaviour: { replay: { file: recording.csv, column: temp } } }\n";
+    const ACCOUNTS: &str = "fleet: a\nserver: { domain: a.b }\naccounts: { file: accounts.csv }\ngroups: [{ definition: own.yaml }, { definition: lamp }]\n";
+    let loader =
+        Memory::default().with("recording.csv", data).with("own.yaml", data).with("accounts.csv", data);
+    let surroundings = Surroundings { loader: &loader, environment: &|_| None };
+    draw(definition::read("x.yaml", REPLAY, &loader).err());
+    draw(profile::read("x.yaml", ACCOUNTS, &surroundings).err());
+}
+
+/// Drawing complaints is part of reading: they quote what was sent.
+fn draw(complaints: Option<Diagnostics>) {
+    if let Some(complaints) = complaints {
+        assert!(!complaints.list().is_empty(), "a refusal without a reason");
+        for (colour, width) in [(false, 80), (true, 20)] {
+            assert!(!complaints.render(colour, width).is_empty());
+        }
+    }
 }
 
 /// After whatever came in, the device still measures, answers its owner and says goodbye.

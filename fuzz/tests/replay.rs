@@ -67,3 +67,13 @@ fn any_stanza_leaves_the_device_well() {
 fn any_value_leaves_the_device_well() {
     replay("item", thingfleet_fuzz::item, 1000);
 }
+
+#[test]
+fn any_file_is_a_definition_a_profile_or_a_complaint() {
+    replay("yaml", thingfleet_fuzz::yaml, 500);
+}
+
+#[test]
+fn any_table_is_a_recording_a_list_or_a_complaint() {
+    replay("csv", thingfleet_fuzz::csv, 500);
+}
