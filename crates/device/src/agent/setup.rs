@@ -350,12 +350,16 @@ impl Agent {
         match cx.instance.commissioning {
             Commissioning::Handshake if owner_is_new => self.enter(cx, Phase::Mirroring { again: cx.now }),
             Commissioning::Handshake | Commissioning::Preset => {
-                for owner in &cx.instance.owners {
-                    if !self.roster.has(owner.as_str()) {
-                        self.add_contact(cx, owner, Purpose::BestEffort);
-                    }
-                }
+                self.add_missing(cx, &cx.instance.owners);
                 self.enter(cx, Phase::Queueing);
+            }
+        }
+    }
+
+    fn add_missing(&mut self, cx: &mut Context<'_>, owners: &[BareJid]) {
+        for owner in owners {
+            if !self.roster.has(owner.as_str()) {
+                self.add_contact(cx, owner, Purpose::BestEffort);
             }
         }
     }
@@ -371,6 +375,8 @@ impl Agent {
     fn owner_added(&mut self, cx: &mut Context<'_>) {
         cx.tell(Event::Commissioning(CommissioningStep::OwnerAdded));
         self.say_to_owner(cx, "Setup done!", CommissioningStep::Done);
+        // The first owner has answered for all of them.
+        self.add_missing(cx, cx.instance.owners.get(1..).unwrap_or_default());
         self.enter(cx, Phase::Queueing);
     }
 

@@ -23,7 +23,7 @@ pub(super) fn read(context: &mut Context, entry: &Entry, fields: Fields, role: R
     let kind = kind(context, fields, role);
     refuse_what_does_not_fit(context, fields, kind.as_ref());
     let label = fields.get("label").and_then(|node| context.text(node, 100)).unwrap_or(&entry.key);
-    let numeric = matches!(kind, Some(Kind::Integer | Kind::Float));
+    let numeric = matches!(kind, Some(Kind::Integer | Kind::Float) | None);
     let mut channel = Channel {
         name: entry.key.clone(),
         role,
