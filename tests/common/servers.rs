@@ -91,7 +91,7 @@ certfiles: ["{d}/both.pem"]
 auth_password_format: scram
 registration_timeout: infinity
 listen:
-  - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls_required: true, shaper: none, access: all}}
+  - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls_required: true, shaper: none, access: all, backlog: 1024}}
 modules:
   mod_disco: {{}}
   mod_ping: {{}}
