@@ -112,11 +112,7 @@ impl Driver {
     fn translate(&mut self, event: SessionEvent) -> Input {
         match event {
             SessionEvent::Up { jid, resumed } => Input::StreamUp { jid, resumed },
-            SessionEvent::Down(failure) => {
-                // Others are waiting for the turn, and this device starts over anyway.
-                self.setup.release();
-                Input::StreamDown(failure)
-            }
+            SessionEvent::Down(failure) => Input::StreamDown(failure),
             SessionEvent::Stanza(stanza) => {
                 self.reporter.received();
                 Input::Stanza(stanza)

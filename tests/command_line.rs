@@ -58,6 +58,20 @@ fn a_trace_is_the_same_every_time() {
 }
 
 #[test]
+fn a_trace_takes_settings_in_the_order_of_time_and_no_others_than_a_client_could_send() {
+    let trace = |settings: &[&str]| thingfleet(&[&["trace", "kettle", "--for", "1h"], settings].concat());
+    let output = trace(&["--set", "00:20:powerOn=on", "--set", "00:10:00:target=80"]);
+    let rows: Vec<&str> = text(&output.stdout).lines().collect();
+    let place = |row: &str| rows.iter().position(|one| *one == row).unwrap_or_else(|| panic!("no {row}"));
+    assert!(place("600.000,target,80,change") < place("1200.000,powerOn,1,change"));
+    assert!(rows.iter().any(|row| row.ends_with(",powerOn,0,change")), "the water boils");
+    for setting in ["00:10:target=300", "00:10:temp=99", "00:10:lid=1", "target=80"] {
+        let output = trace(&["--set", setting]);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{setting}");
+    }
+}
+
+#[test]
 fn a_server_that_is_not_there_is_three_with_advice() {
     let mut client = command();
     client.args([

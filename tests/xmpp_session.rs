@@ -180,6 +180,41 @@ async fn on_ejabberd_nothing_is_lost_when_the_connection_is_cut() {
     nothing_is_lost_when_the_connection_is_cut(Server::ejabberd().await).await;
 }
 
+async fn what_was_read_before_a_goodbye_does_not_come_again(server: Server) {
+    let (kettle, owner) = (server.account("kettle").await, server.account("owner").await);
+    let mut person = signed_on(&server, &owner).await;
+    let mut device = signed_on(&server, &kettle).await;
+    device.send(Element::new(CLIENT, "presence"));
+    person.send(message("kettle@things.example/test", "first"));
+    let event = tokio::select! {
+        body = body(&mut device) => body,
+        event = person.next() => panic!("{event:?}"),
+    };
+    assert_eq!(event, "first");
+    device.close();
+    device.closed().await;
+
+    device.open(&kettle);
+    up(&mut device).await;
+    device.send(Element::new(CLIENT, "presence"));
+    person.send(message("kettle@things.example/test", "second"));
+    let event = tokio::select! {
+        body = body(&mut device) => body,
+        event = person.next() => panic!("{event:?}"),
+    };
+    assert_eq!(event, "second", "on {}", server.name);
+}
+
+#[tokio::test]
+async fn on_prosody_what_was_read_before_a_goodbye_does_not_come_again() {
+    what_was_read_before_a_goodbye_does_not_come_again(Server::prosody().await).await;
+}
+
+#[tokio::test]
+async fn on_ejabberd_what_was_read_before_a_goodbye_does_not_come_again() {
+    what_was_read_before_a_goodbye_does_not_come_again(Server::ejabberd().await).await;
+}
+
 async fn a_session_the_server_forgot_is_bound_anew(server: Server) {
     let kettle = server.account("kettle").await;
     let mut session = signed_on(&server, &kettle).await;

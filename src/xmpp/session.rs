@@ -122,12 +122,17 @@ impl Session {
         self.state = State::Opening { attempt, jid: account.jid.clone() };
     }
 
-    /// Closes the stream for good: what is queued and `</stream:stream>` are still written while [`Self::next`] or
-    /// [`Self::closed`] is awaited, within [`super::connect::Timeouts::close`]. An attempt to open is given up.
+    /// Closes the stream for good: what is queued, a last acknowledgement and `</stream:stream>` are still written
+    /// while [`Self::next`] or [`Self::closed`] is awaited, within [`super::connect::Timeouts::close`]. An attempt to
+    /// open is given up.
     pub fn close(&mut self) {
+        let goodbye = self.management.goodbye();
         self.forget();
         if let State::Up(live) = std::mem::replace(&mut self.state, State::Idle) {
             let mut pipe = Box::new(live.pipe);
+            if let Some(goodbye) = goodbye {
+                pipe.queue(&goodbye);
+            }
             pipe.queue_footer();
             let deadline = Box::pin(sleep_until(Instant::now() + self.connector.timeouts().close));
             self.state = State::Closing { pipe, deadline, shut: false };

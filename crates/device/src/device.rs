@@ -50,7 +50,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
     /// Switches a device on, at [`Instant::START`].
     pub fn new(definition: D, instance: Instance) -> Self {
         let mut device = Self {
-            world: World::new(&definition, &instance),
+            world: World::of(&definition, &instance),
             agent: Agent::new(&definition),
             random: Stream::new(instance.seed, &instance.name, "", "device"),
             definition,
@@ -132,7 +132,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
     fn advance(&mut self) {
         let (definition, agent, outputs) = (&self.definition, &mut self.agent, &mut self.outputs);
         self.world.advance(definition, self.now, &mut |event| match event {
-            WorldEvent::Due(channel) => agent.value_due(definition, channel),
+            WorldEvent::Due(channel, ..) => agent.value_due(definition, channel),
             WorldEvent::Rule(rule) => outputs.push_back(Output::Event(Event::Rule(rule))),
         });
     }

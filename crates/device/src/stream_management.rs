@@ -165,13 +165,19 @@ impl StreamManagement {
         Element::new(NAMESPACE, "r")
     }
 
+    /// What came in so far, to be told before a stream is closed in order (section 4): a server takes the rest as
+    /// lost, and delivers it again to whoever signs on next. `None` without stream management.
+    pub fn goodbye(&self) -> Option<Element> {
+        self.on.then(|| self.count())
+    }
+
     /// Takes an element of [`NAMESPACE`] that came in on an open stream, and gives the answer to it, if it asks for one.
     ///
     /// # Errors
     /// [`StreamManagementError`] if the server acknowledges what was not sent.
     pub fn handle(&mut self, nonza: &Element) -> Result<Option<Element>, StreamManagementError> {
         match nonza.name() {
-            "r" => Ok(Some(Element::new(NAMESPACE, "a").attr("h", format!("{}", self.received)))),
+            "r" => Ok(Some(self.count())),
             "a" => self.acked(nonza).map(|()| None),
             _ => Ok(None),
         }
@@ -180,6 +186,10 @@ impl StreamManagement {
     /// How many stanzas are kept for resumption.
     pub fn kept(&self) -> usize {
         self.unacked.len()
+    }
+
+    fn count(&self) -> Element {
+        Element::new(NAMESPACE, "a").attr("h", format!("{}", self.received))
     }
 
     fn acked(&mut self, answer: &Element) -> Result<(), StreamManagementError> {
@@ -237,6 +247,8 @@ mod tests {
         sm.received();
         let answer = sm.handle(&Element::new(NAMESPACE, "r")).unwrap();
         assert_eq!(answer, Some(with_h("a", 2)));
+        assert_eq!(sm.goodbye(), answer);
+        assert_eq!(StreamManagement::new(8).goodbye(), None);
     }
 
     #[test]

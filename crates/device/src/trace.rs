@@ -6,11 +6,11 @@
 use crate::{
     definition::{Channel, ChannelId, Definition, Kind},
     model::Model,
-    publish::{PublishState, Reason},
+    publish::Reason,
     time::{Instant, UnixMillis},
     value::{Value, format_float},
+    world::{World, WorldEvent},
 };
-use alloc::vec::Vec;
 use core::{
     fmt::{self, Write},
     time::Duration,
@@ -20,8 +20,7 @@ use core::{
 #[derive(Clone, Debug)]
 pub struct Trace<'d> {
     definition: &'d Definition,
-    model: Model,
-    publish: Vec<PublishState>,
+    world: World,
 }
 
 /// One value a device sends.
@@ -40,13 +39,12 @@ pub struct Row<'t> {
 impl<'d> Trace<'d> {
     /// A device of this name in a fleet with this seed, switched on at `epoch`.
     pub fn new(definition: &'d Definition, name: &str, seed: u64, epoch: UnixMillis) -> Self {
-        let publish = definition.channels.iter().map(|_| PublishState::new()).collect();
-        Self { definition, model: Model::new(definition, name, seed, epoch), publish }
+        Self { definition, world: World::new(definition, name, seed, epoch) }
     }
 
-    /// The values behind the trace, to set some of them before or between runs.
+    /// The values behind the trace, to set some of them before or between runs. The next tick notices.
     pub fn model_mut(&mut self) -> &mut Model {
-        &mut self.model
+        self.world.model_mut()
     }
 
     /// Runs every tick up to and including `until`, giving each value that is sent to `sink`, in the order of time and
@@ -59,16 +57,17 @@ impl<'d> Trace<'d> {
         until: Instant,
         sink: &mut impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        while self.model.next_tick() <= until {
-            let at = self.model.next_tick();
-            self.model.advance(self.definition, at, &mut |_, _| {});
-            for ((channel, what), publish) in self.definition.channels().zip(&mut self.publish) {
-                let value = self.model.value(channel);
-                if let Some(why) = publish.due(&what.publish, at, value) {
-                    sink(Row { at, channel, value, why })?;
+        while self.world.next_tick() <= until {
+            let at = self.world.next_tick();
+            let mut told = Ok(());
+            let goes_on = self.world.tick(self.definition, &mut |event| match event {
+                WorldEvent::Due(channel, value, why) if told.is_ok() => {
+                    told = sink(Row { at, channel, value, why });
                 }
-            }
-            if self.model.next_tick() == at {
+                WorldEvent::Due(..) | WorldEvent::Rule(_) => {}
+            });
+            told?;
+            if !goes_on {
                 break;
             }
         }

@@ -1,13 +1,13 @@
-//! The world of one device as its body sees it: the model, the publish policies, and how fast time passes there.
+//! The world of one device: the model, the publish policies, and how fast time passes there.
 //!
-//! Real time comes in; the world's time is real time multiplied by the instance's speed. What is due to be sent goes
-//! out. Nothing here knows XMPP.
+//! A [`Device`](crate::device::Device) brings real time in, which the instance's speed turns into the world's; a
+//! [`Trace`](crate::trace::Trace) goes from tick to tick. What is due to be sent goes out. Nothing here knows XMPP.
 
 use crate::{
     definition::{ChannelId, Definition},
     instance::Instance,
     model::{Model, ModelEvent},
-    publish::PublishState,
+    publish::{PublishState, Reason},
     time::{Instant, UnixMillis},
     value::Value,
 };
@@ -24,24 +24,32 @@ pub(crate) struct World {
 }
 
 /// What happened in the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WorldEvent {
-    /// A channel's value is to be sent.
-    Due(ChannelId),
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum WorldEvent<'w> {
+    /// A channel's value is to be sent, for this reason.
+    Due(ChannelId, &'w Value, Reason),
     /// The rule with this place in the file fired.
     Rule(u16),
 }
 
 impl World {
-    pub(crate) fn new(definition: &Definition, instance: &Instance) -> Self {
-        let mut model = Model::new(definition, &instance.name, instance.seed, instance.epoch);
+    /// The world of a device in a fleet.
+    pub(crate) fn of(definition: &Definition, instance: &Instance) -> Self {
+        let mut world = Self::new(definition, &instance.name, instance.seed, instance.epoch);
         for (channel, value) in &instance.starts {
-            model.set(definition, *channel, value);
+            world.model.set(definition, *channel, value);
         }
-        let publish = definition.channels.iter().map(|_| PublishState::new()).collect();
         // A profile's checker guarantees it; a speed of nothing would make every deadline infinite.
-        let speed = if instance.speed.is_finite() && instance.speed > 0.0 { instance.speed } else { 1.0 };
-        Self { model, publish, epoch: instance.epoch, speed }
+        if instance.speed.is_finite() && instance.speed > 0.0 {
+            world.speed = instance.speed;
+        }
+        world
+    }
+
+    /// A world at the speed of real time, in which nothing differs from the definition.
+    pub(crate) fn new(definition: &Definition, name: &str, seed: u64, epoch: UnixMillis) -> Self {
+        let publish = definition.channels.iter().map(|_| PublishState::new()).collect();
+        Self { model: Model::new(definition, name, seed, epoch), publish, epoch, speed: 1.0 }
     }
 
     /// Runs every tick that is due at the real time `now`.
@@ -49,28 +57,32 @@ impl World {
         &mut self,
         definition: &Definition,
         now: Instant,
-        sink: &mut impl FnMut(WorldEvent),
+        sink: &mut impl FnMut(WorldEvent<'_>),
     ) {
         let now = self.time(now);
-        loop {
-            let at = self.model.next_tick();
-            if at > now {
-                return;
-            }
-            self.model.advance(definition, at, &mut |_, event| match event {
-                ModelEvent::Rule(rule) => sink(WorldEvent::Rule(rule)),
-                ModelEvent::Changed(_) => {}
-            });
-            for ((id, channel), publish) in definition.channels().zip(&mut self.publish) {
-                if publish.due(&channel.publish, at, self.model.value(id)).is_some() {
-                    sink(WorldEvent::Due(id));
-                }
-            }
-            if self.model.next_tick() == at {
-                // The end of time.
-                return;
+        while self.model.next_tick() <= now && self.tick(definition, sink) {}
+    }
+
+    /// Runs the next tick, however far it is. Answers whether there is one after it, which at the end of time there
+    /// is not.
+    pub(crate) fn tick(&mut self, definition: &Definition, sink: &mut impl FnMut(WorldEvent<'_>)) -> bool {
+        let at = self.model.next_tick();
+        self.model.advance(definition, at, &mut |_, event| match event {
+            ModelEvent::Rule(rule) => sink(WorldEvent::Rule(rule)),
+            ModelEvent::Changed(_) => {}
+        });
+        for ((id, channel), publish) in definition.channels().zip(&mut self.publish) {
+            let value = self.model.value(id);
+            if let Some(why) = publish.due(&channel.publish, at, value) {
+                sink(WorldEvent::Due(id, value, why));
             }
         }
+        self.model.next_tick() > at
+    }
+
+    /// The world's time of the next tick.
+    pub(crate) fn next_tick(&self) -> Instant {
+        self.model.next_tick()
     }
 
     /// The real time of the next tick.
@@ -91,6 +103,11 @@ impl World {
         let policy = &definition.channel(id).publish;
         let now = self.time(now);
         self.publish[usize::from(id.0)].sent(policy, now, self.model.value(id));
+    }
+
+    /// The values behind the world, to set some that the publish policies then notice.
+    pub(crate) fn model_mut(&mut self) -> &mut Model {
+        &mut self.model
     }
 
     pub(crate) fn value(&self, id: ChannelId) -> &Value {
@@ -122,7 +139,7 @@ mod tests {
         for speed in [0.001, 0.3, 1.0, 7.7, 60.0, 100_000.0] {
             let mut instance = testing::instance();
             instance.speed = speed;
-            let mut world = World::new(&kettle, &instance);
+            let mut world = World::of(&kettle, &instance);
             world.advance(&kettle, Instant::START, &mut |_| {});
             for _ in 0..1000 {
                 let (before, at) = (world.model.next_tick(), world.deadline());
@@ -138,11 +155,11 @@ mod tests {
         let sent = |speed| {
             let mut instance = testing::instance();
             instance.speed = speed;
-            let mut world = World::new(&kettle, &instance);
+            let mut world = World::of(&kettle, &instance);
             let mut temps = 0;
             let now = Instant::START.plus(Duration::from_mins(1));
             world.advance(&kettle, now, &mut |event| {
-                temps += usize::from(event == WorldEvent::Due(ChannelId(0)));
+                temps += usize::from(matches!(event, WorldEvent::Due(ChannelId(0), ..)));
             });
             temps
         };

@@ -39,7 +39,7 @@ fn next(phase: Phase, purpose: &Purpose, answer: &str) -> Phase {
         now: Instant::START,
         definition: &definition,
         instance: &instance,
-        world: &mut World::new(&definition, &instance),
+        world: &mut World::of(&definition, &instance),
         random: &mut Stream::new(1, "", "", ""),
         outputs: &mut VecDeque::new(),
     };
