@@ -88,9 +88,9 @@ riscv_target() {
     timeout 120 rustup --quiet target add $target
 }
 
-# The runner and the independent client of tests/journeys, pinned.
+# What the Python tests need, pinned.
 python_environment() {
-    local requirements=tests/journeys/requirements.txt
+    local requirements=tests/requirements.txt
     cmp -s $requirements .venv/requirements.txt && return
     echo "setup: installing $(grep -c == $requirements) Python packages of $requirements into .venv"
     rm -rf .venv

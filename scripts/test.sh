@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every test there is: Rust, the riscv32 trace in QEMU, and the journeys of an independent client on both servers.
+# Every test there is: Rust, the riscv32 trace in QEMU, the editors' schema, and the journeys of an independent
+# client on both servers.
 # Goes through all of them whatever fails, and prints the closing line of each runner again at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,6 +42,7 @@ fi
 run riscv32 scripts/riscv-trace.sh
 
 if cargo build --bin thingfleet; then
+    run schema .venv/bin/python -m pytest -q tests/schema
     # The journeys wait more than they compute, so both servers go at the same time.
     journeys ejabberd >"$logs/ejabberd" 2>&1 &
     ejabberd=$!
@@ -60,8 +62,8 @@ else
     cargo_closing rust
 fi
 closing riscv32 .
-for server in prosody ejabberd; do
-    [ ! -e "$logs/$server" ] || closing $server '(passed|failed|error).* in [0-9]'
+for name in schema prosody ejabberd; do
+    [ ! -e "$logs/$name" ] || closing $name '(passed|failed|error).* in [0-9]'
 done
 if [ ${#failed[@]} -gt 0 ]; then
     printf 'test: FAILED: %s (%s s)\n' "${failed[*]}" "$SECONDS"

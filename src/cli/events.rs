@@ -73,7 +73,7 @@ fn session_json(session: &Session) -> Json {
         Session::Stopped => json!({ "event": "session", "state": "stopped" }),
         Session::Waiting { failure, retry_in_ms } => json!({
             "event": "session", "state": "waiting", "kind": failure.kind.name(), "text": failure.text,
-            "retry_in_ms": retry_in_ms,
+            "next_step": failure.kind.next_step(), "retry_in_ms": retry_in_ms,
         }),
         Session::Failed(failure) => json!({
             "event": "session", "state": "failed", "kind": failure.kind.name(), "text": failure.text,

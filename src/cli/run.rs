@@ -125,7 +125,7 @@ async fn live(profile: &profile::Fleet, how: &How, global: &Global) -> Result<()
     verdict(&last)
 }
 
-/// Prints health until the time is over, somebody asks to stop, or the private server dies.
+/// Prints health until the time is over, somebody asks to stop, every device has given up, or the private server dies.
 async fn watch(fleet: &mut Fleet, how: &How, global: &Global, signals: &mut Signals) -> Result<(), Failure> {
     let health = std::sync::Arc::clone(fleet.health());
     let mut events = how.events.then(|| health.watch());
@@ -140,8 +140,17 @@ async fn watch(fleet: &mut Fleet, how: &How, global: &Global, signals: &mut Sign
             () = sleep_until(end) => return Ok(()),
             () = signals.asked() => return Ok(()),
             words = fleet.server_died() => return Err(Failure::environment(format!("the private server died: {words}"))),
-            _ = beat.tick() => pulse.print(&health, global)?,
             Some(notice) = next(&mut events) => events::print(&notice, &kinds[notice.device], global)?,
+            _ = beat.tick() => {
+                pulse.print(&health, global)?;
+                if health.snapshot().is_hopeless() {
+                    // The events that tell why may not have been printed yet.
+                    while let Some(notice) = events.as_mut().and_then(Events::ready) {
+                        events::print(&notice, &kinds[notice.device], global)?;
+                    }
+                    return Ok(());
+                }
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Drivers report here and nowhere else. Reporting never waits: counters are atomic, and a watcher that is too slow
 //! loses the oldest events, which are counted.
 
+use futures::FutureExt as _;
 use std::{
     collections::BTreeMap,
     sync::{
@@ -131,6 +132,13 @@ pub struct Snapshot {
     pub restarts: u64,
     /// Events that watchers were too slow for.
     pub missed_events: u64,
+}
+
+impl Snapshot {
+    /// Whether every device has given up, so that nothing will happen any more unless a person does something.
+    pub fn is_hopeless(&self) -> bool {
+        self.devices > 0 && self.failed.values().sum::<usize>() == self.devices
+    }
 }
 
 /// What is wrong with one device.
@@ -351,6 +359,11 @@ impl Reporter {
 }
 
 impl Events {
+    /// An event that is there already, without waiting.
+    pub fn ready(&mut self) -> Option<Arc<Notice>> {
+        self.next().now_or_never().flatten()
+    }
+
     /// Waits for the next event; what this watcher was too slow for is counted and skipped. `None` when the fleet is
     /// gone. Cancel-safe.
     pub async fn next(&mut self) -> Option<Arc<Notice>> {
@@ -389,6 +402,7 @@ mod tests {
         assert_eq!((snapshot.online, snapshot.connecting, snapshot.off), (1, 1, 1));
         assert_eq!(snapshot.failed, BTreeMap::from([("authentication", 1)]));
         assert_eq!(snapshot.ever_online, 1);
+        assert!(!snapshot.is_hopeless());
         let troubles = health.troubles();
         assert_eq!(troubles.len(), 1);
         assert_eq!(&*troubles[0].device, "lamp");

@@ -158,7 +158,7 @@ async def test_roster_groups_work_or_are_refused_with_a_reason(server, run, sett
 
 async def test_service_addressing_works_or_is_refused_with_a_reason(server, username, run, owner):
     service, prefix = server.pubsub_service, f"{username}."
-    program = await run(owners=[owner.bare], addressing=f"{{ service: {service}, prefix: '{prefix}' }}").start()
+    program = await run(owners=[owner.bare], addressing=f"{{ service: {service}, prefix: '{{name}}.' }}").start()
     if server.name == "prosody":
         failure = await program.event("setup-failed")
         assert "forbidden" in failure["why"]

@@ -27,6 +27,7 @@ mod commands;
 mod discovery;
 mod events;
 mod form;
+mod inspection;
 mod messages;
 mod nodes;
 mod outbox;
@@ -83,7 +84,8 @@ pub(crate) struct Agent {
     outbox: Outbox,
     /// The text that each channel's item in the actuators node was last known to have.
     known: Vec<Option<String>>,
-    allowance: Allowance,
+    strangers: Allowance,
+    contacts: Allowance,
 }
 
 impl Agent {
@@ -96,7 +98,8 @@ impl Agent {
             setup: Setup::default(),
             outbox: Outbox::default(),
             known: definition.channels.iter().map(|_| None).collect(),
-            allowance: Allowance::default(),
+            strangers: Allowance::for_strangers(),
+            contacts: Allowance::for_contacts(),
         }
     }
 

@@ -389,3 +389,33 @@ fn the_same_seed_and_inputs_give_the_same_words() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn a_node_deleted_or_made_anew_while_it_runs_is_mended_within_minutes() {
+    let mut rig = Rig::online("Prosody");
+    rig.server.nodes.get_mut(SENSORS).unwrap().config.insert("pubsub#max_items".into(), vec!["1".into()]);
+    rig.server.nodes.remove("xmpp.iot.ui");
+    rig.run_for(Duration::from_mins(5));
+    let mended = Event::NodesReady { created: 1, repaired: 1, mode: ActuatorModeInForce::Persistent };
+    assert_eq!(rig.events.iter().filter(|event| **event == mended).count(), 1);
+    assert_eq!(rig.server.nodes[SENSORS].config["pubsub#max_items"], ["64"]);
+    assert!(rig.item("xmpp.iot.ui", "current").is_some());
+    assert_eq!(rig.device.session(), &Session::Online);
+}
+
+#[test]
+fn strangers_who_flood_it_do_not_keep_its_owner_from_commanding() {
+    let mut rig = Rig::online("Prosody");
+    for _ in 0..100 {
+        rig.receive(chat(STRANGER, "powerOn on"));
+    }
+    rig.receive(chat(OWNER, "powerOn on"));
+    assert_eq!(rig.value("powerOn"), &Value::Boolean(true));
+    rig.take_sent();
+    for _ in 0..200 {
+        rig.receive(chat(OWNER, "powerOn off"));
+    }
+    let sent = rig.take_sent();
+    assert_eq!(sent.iter().filter(|stanza| stanza.contains("<body>powerOn: off</body>")).count(), 99);
+    assert!(!sent.iter().any(|stanza| stanza.contains("<resource-constraint")), "strangers used those up");
+}

@@ -54,12 +54,18 @@ impl Agent {
             let why = "the message was delayed; commands are for now".to_string();
             return cx.tell(Event::Refused { what: shorten(body), by: Some(account_of(from)), why });
         }
-        if self.allowance.take(cx.now) {
-            let answer = self.command(cx, from, body);
-            let id = self.requests.next_id();
-            let thread = message.get(ns::CLIENT, "thread").cloned();
-            cx.send(stanza::chat(from, id, answer).children_from(thread));
+        if !self.contacts.take(cx.now) {
+            return self.refuse(
+                cx,
+                message,
+                stanza::Condition::ResourceConstraint,
+                "too many commands at once",
+            );
         }
+        let answer = self.command(cx, from, body);
+        let id = self.requests.next_id();
+        let thread = message.get(ns::CLIENT, "thread").cloned();
+        cx.send(stanza::chat(from, id, answer).children_from(thread));
     }
 
     /// Whether this is our hello, come back from the owner. The owner's own address is looked at, because otherwise

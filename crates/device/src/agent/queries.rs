@@ -61,7 +61,7 @@ impl Agent {
         cx.send(answer);
     }
 
-    /// Answers with an error, as long as the allowance lasts, and tells why.
+    /// Answers with an error, as long as the allowance for strangers lasts, and tells why.
     pub(super) fn refuse(
         &mut self,
         cx: &mut Context<'_>,
@@ -69,7 +69,7 @@ impl Agent {
         condition: Condition,
         why: &str,
     ) {
-        if self.allowance.take(cx.now) {
+        if self.strangers.take(cx.now) {
             cx.send(stanza::error(request, condition));
             let by = request.get_attr("from").map(account_of);
             cx.tell(Event::Refused { what: request.name().into(), by, why: why.to_string() });
@@ -86,7 +86,7 @@ impl Agent {
             // In this order both servers come to `both` (measured): grant, then ask in turn.
             cx.send(stanza::presence(person.as_str(), "subscribed"));
             cx.send(stanza::presence(person.as_str(), "subscribe"));
-        } else if self.allowance.take(cx.now) {
+        } else if self.strangers.take(cx.now) {
             cx.send(stanza::presence(person.as_str(), "unsubscribed"));
             let why = "only people in the roster may subscribe".to_string();
             cx.tell(Event::Refused { what: "subscribe".to_string(), by: Some(person.to_string()), why });

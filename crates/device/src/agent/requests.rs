@@ -30,6 +30,8 @@ pub(crate) enum Purpose {
     Subscribe,
     /// Reading stored actuator values.
     FetchActuators,
+    /// Looking whether a node is still as it should be.
+    Inspect(Node),
     /// Publishing an item.
     Publish(Slot),
     /// Something whose answer changes nothing.

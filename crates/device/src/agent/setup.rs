@@ -87,6 +87,8 @@ pub(crate) struct Setup {
     repaired: u8,
     failed_attempts: u8,
     retry_at: Option<Instant>,
+    /// When to look at the nodes again; only in [`Phase::Ready`].
+    pub(super) inspect_at: Instant,
 }
 
 impl Default for Setup {
@@ -101,6 +103,7 @@ impl Default for Setup {
             repaired: 0,
             failed_attempts: 0,
             retry_at: None,
+            inspect_at: Instant::START,
         }
     }
 }
@@ -112,10 +115,11 @@ impl Setup {
         self.retry_at = None;
     }
 
-    /// When something is due: a repeated hello, another attempt.
+    /// When something is due: a repeated hello, another attempt, another look.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Mirroring { again } => Some(again),
+            Phase::Ready => Some(self.inspect_at),
             _ => self.retry_at,
         }
     }
@@ -234,6 +238,7 @@ impl Agent {
     pub(super) fn setup_timeout(&mut self, cx: &mut Context<'_>) {
         match self.setup.phase {
             Phase::Mirroring { again } if again <= cx.now => self.enter(cx, Phase::Mirroring { again }),
+            Phase::Ready if self.setup.inspect_at <= cx.now => self.inspect(cx),
             _ if self.setup.retry_at.is_some_and(|at| at <= cx.now) => self.enter(cx, Phase::Queueing),
             _ => {}
         }
@@ -248,6 +253,7 @@ impl Agent {
     ) {
         match (purpose, outcome) {
             (Purpose::Publish(slot), outcome) => self.published(cx, slot, outcome),
+            (Purpose::Inspect(node), outcome) => self.inspected(cx, node, outcome),
             (Purpose::BestEffort, _) => {}
             (Purpose::Roster, outcome) => self.got_roster(cx, outcome),
             (Purpose::ServerInfo, outcome) => self.got_server(cx, outcome.ok()),
@@ -439,6 +445,7 @@ impl Agent {
     fn ready(&mut self, cx: &mut Context<'_>) {
         self.setup.failed_attempts = 0;
         self.release_setup(cx);
+        self.inspect_later(cx);
         let (created, repaired, mode) = (self.setup.created, self.setup.repaired, self.setup.mode);
         cx.tell(Event::NodesReady { created, repaired, mode });
         self.outbox.mark(Slot::Form);

@@ -12,6 +12,7 @@ pub(crate) enum Condition {
     BadRequest,
     Forbidden,
     ItemNotFound,
+    ResourceConstraint,
     ServiceUnavailable,
 }
 
@@ -21,6 +22,7 @@ impl Condition {
             Self::BadRequest => "bad-request",
             Self::Forbidden => "forbidden",
             Self::ItemNotFound => "item-not-found",
+            Self::ResourceConstraint => "resource-constraint",
             Self::ServiceUnavailable => "service-unavailable",
         }
     }
@@ -30,6 +32,7 @@ impl Condition {
         match self {
             Self::BadRequest => "modify",
             Self::Forbidden => "auth",
+            Self::ResourceConstraint => "wait",
             Self::ItemNotFound | Self::ServiceUnavailable => "cancel",
         }
     }
