@@ -14,13 +14,11 @@ use thingfleet_device::{
     instance::Account,
     io::StreamFailure,
     jid::{BareJid, account as account_of},
+    ns,
     xml::Element,
 };
 use tokio::time::sleep;
 
-const CLIENT: &str = "jabber:client";
-const ROSTER: &str = "jabber:iq:roster";
-const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 /// Pause before signing in again after the stream broke.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -60,7 +58,7 @@ async fn attempt(
         }
     }
     // A negative priority, so that no message for the person lands here (RFC 6121 section 4.7.2.3).
-    client.send(Element::new(CLIENT, "presence").child(Element::new(CLIENT, "priority").text("-1")));
+    client.send(Element::new(ns::CLIENT, "presence").child(Element::new(ns::CLIENT, "priority").text("-1")));
     for friend in strangers.iter().filter_map(|jid| friends.get(jid)) {
         client.send(roster_entry(friend));
         client.presence("subscribe", friend.jid.as_str());
@@ -78,7 +76,7 @@ async fn attempt(
             "iq" if matches!(kind, Some("get" | "set")) => {
                 // A roster push comes from the own account or from nobody (RFC 6121 section 2.1.6).
                 let is_own = from.is_none_or(|from| from == person.jid);
-                let push = stanza.get(ROSTER, "query").filter(|_| is_own);
+                let push = stanza.get(ns::ROSTER, "query").filter(|_| is_own);
                 for item in push.into_iter().flat_map(Element::elements) {
                     note(item, &mut strangers);
                 }
@@ -101,23 +99,25 @@ fn note(item: &Element, strangers: &mut BTreeSet<BareJid>) {
 }
 
 fn roster_entry(friend: &Friend) -> Element {
-    let item = Element::new(ROSTER, "item")
+    let item = Element::new(ns::ROSTER, "item")
         .attr("jid", friend.jid.to_string())
         .attr("name", friend.name.clone())
-        .child(Element::new(ROSTER, "group").text(friend.group.clone()));
-    Element::new(CLIENT, "iq")
+        .child(Element::new(ns::ROSTER, "group").text(friend.group.clone()));
+    Element::new(ns::CLIENT, "iq")
         .attr("type", "set")
         .attr("id", format!("entry-{}", friend.jid.local()))
-        .child(Element::new(ROSTER, "query").child(item))
+        .child(Element::new(ns::ROSTER, "query").child(item))
 }
 
 fn answer(request: &Element, accepted: bool) -> Element {
-    let answer = Element::new(CLIENT, "iq")
+    let answer = Element::new(ns::CLIENT, "iq")
         .attr_opt("to", request.get_attr("from").map(str::to_owned))
         .attr_opt("id", request.get_attr("id").map(str::to_owned));
     if accepted {
         return answer.attr("type", "result");
     }
-    let condition = Element::new(STANZAS, "service-unavailable");
-    answer.attr("type", "error").child(Element::new(CLIENT, "error").attr("type", "cancel").child(condition))
+    let condition = Element::new(ns::STANZAS, "service-unavailable");
+    answer
+        .attr("type", "error")
+        .child(Element::new(ns::CLIENT, "error").attr("type", "cancel").child(condition))
 }

@@ -2,16 +2,12 @@
 
 use super::{
     connect::Connector,
-    failure,
-    pipe::CLIENT,
-    register,
+    failure, register,
     session::{Session, SessionEvent},
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
-use thingfleet_device::{instance::Account, io::StreamFailure, xml::Element};
+use thingfleet_device::{instance::Account, io::StreamFailure, ns, xml::Element};
 use tokio::time;
-
-const ROSTER: &str = "jabber:iq:roster";
 
 /// How long a request may take.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -78,19 +74,21 @@ impl Client {
 
     /// Becomes available.
     pub fn be_available(&mut self) {
-        self.send(Element::new(CLIENT, "presence"));
+        self.send(Element::new(ns::CLIENT, "presence"));
     }
 
     /// Sends presence of a kind (`subscribe`, `subscribed`, `unsubscribe`, …) to somebody.
     pub fn presence(&mut self, kind: &str, to: &str) {
-        self.send(Element::new(CLIENT, "presence").attr("type", kind.to_string()).attr("to", to.to_string()));
+        self.send(
+            Element::new(ns::CLIENT, "presence").attr("type", kind.to_string()).attr("to", to.to_string()),
+        );
     }
 
     /// Says something to somebody.
     pub fn say(&mut self, to: &str, text: &str) {
-        let body = Element::new(CLIENT, "body").text(text.to_string());
+        let body = Element::new(ns::CLIENT, "body").text(text.to_string());
         self.send(
-            Element::new(CLIENT, "message").attr("type", "chat").attr("to", to.to_string()).child(body),
+            Element::new(ns::CLIENT, "message").attr("type", "chat").attr("to", to.to_string()).child(body),
         );
     }
 
@@ -102,7 +100,7 @@ impl Client {
         self.requests += 1;
         let id = format!("client-{}", self.requests);
         self.send(
-            Element::new(CLIENT, "iq")
+            Element::new(ns::CLIENT, "iq")
                 .attr("type", kind.to_string())
                 .attr("id", id.clone())
                 .attr_opt("to", to.map(String::from))
@@ -116,8 +114,8 @@ impl Client {
     /// # Errors
     /// As [`Self::iq`].
     pub async fn roster(&mut self) -> Result<Element, IqError> {
-        let answer = self.iq("get", None, Element::new(ROSTER, "query")).await?;
-        Ok(answer.get(ROSTER, "query").cloned().unwrap_or_else(|| Element::new(ROSTER, "query")))
+        let answer = self.iq("get", None, Element::new(ns::ROSTER, "query")).await?;
+        Ok(answer.get(ns::ROSTER, "query").cloned().unwrap_or_else(|| Element::new(ns::ROSTER, "query")))
     }
 
     /// Removes the account that is signed in (XEP-0077 section 3.2).

@@ -1,9 +1,10 @@
 //! Why a stream did not open or did not last: every cause with its kind and the server's own words.
 
-use super::pipe::{ReadError, STREAMS};
+use super::pipe::ReadError;
 use std::{error::Error, io};
 use thingfleet_device::{
     io::{FailureKind, StreamFailure},
+    ns,
     xml::Element,
 };
 use tokio_rustls::rustls::{self, CertificateError};
@@ -182,7 +183,7 @@ pub(super) fn stanza_error(stanza: &Element) -> (String, String) {
 
 /// Whether an element is a stream error.
 pub(super) fn is_stream_error(element: &Element) -> bool {
-    element.is(STREAMS, "error")
+    element.is(ns::STREAMS, "error")
 }
 
 fn named(element: &Element) -> String {

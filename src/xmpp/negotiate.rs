@@ -7,7 +7,7 @@ use super::{
     connect::Connector,
     failure::{self, OpenError},
     link::Link,
-    pipe::{CLIENT, Pipe, Received},
+    pipe::{Pipe, Received},
 };
 use futures::{SinkExt, StreamExt};
 use sasl::{
@@ -21,11 +21,7 @@ use sasl::{
     },
 };
 use std::{borrow::Cow, collections::VecDeque, str::FromStr, sync::Arc};
-use thingfleet_device::{
-    instance::Account,
-    stream_management::{self, StreamManagement},
-    xml::Element,
-};
+use thingfleet_device::{instance::Account, ns, stream_management::StreamManagement, xml::Element};
 use thingfleet_schema::profile::Security;
 use tokio::{io::BufReader, time};
 use tokio_xmpp::xmlstream::{
@@ -37,8 +33,6 @@ use xmpp_parsers::{
     starttls,
     stream_features::StreamFeatures,
 };
-
-const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 
 /// Bytes read ahead while signing on; gone with the negotiation.
 const READ_AHEAD: usize = 1024;
@@ -131,7 +125,7 @@ async fn start_tls(link: Link, domain: &str) -> Result<Link, OpenError> {
 
 async fn initiate(link: Link, domain: &str) -> Result<PendingFeaturesRecv<BufReader<Link>>, OpenError> {
     let io = BufReader::with_capacity(READ_AHEAD, link);
-    Ok(initiate_stream(io, CLIENT, header(domain), Timeouts::default()).await?)
+    Ok(initiate_stream(io, ns::CLIENT, header(domain), Timeouts::default()).await?)
 }
 
 async fn features(
@@ -258,27 +252,29 @@ async fn establish(
     let mut early = VecDeque::new();
     if let Some(resume) = resume.filter(|_| managed) {
         pipe.queue(&resume);
-        let is_answer = |element: &Element| element.namespace() == stream_management::NAMESPACE;
+        let is_answer = |element: &Element| element.namespace() == ns::STREAM_MANAGEMENT;
         let answer = exchange(&mut pipe, &mut early, is_answer).await?;
         if answer.name() == "resumed" {
             return Ok(Opened { pipe, outcome: Outcome::Resumed(answer), early });
         }
     }
-    let bind = Element::new(BIND, "bind").child(Element::new(BIND, "resource").text(resource.to_string()));
-    pipe.queue(&Element::new(CLIENT, "iq").attr("type", "set").attr("id", "bind").child(bind));
-    let is_answer = |element: &Element| element.is(CLIENT, "iq") && element.get_attr("id") == Some("bind");
+    let bind =
+        Element::new(ns::BIND, "bind").child(Element::new(ns::BIND, "resource").text(resource.to_string()));
+    pipe.queue(&Element::new(ns::CLIENT, "iq").attr("type", "set").attr("id", "bind").child(bind));
+    let is_answer =
+        |element: &Element| element.is(ns::CLIENT, "iq") && element.get_attr("id") == Some("bind");
     let answer = exchange(&mut pipe, &mut early, is_answer).await?;
     if answer.get_attr("type") == Some("error") {
         let (condition, text) = failure::stanza_error(&answer);
         return Err(OpenError::Bind { condition, text });
     }
-    let jid = answer.get(BIND, "bind").and_then(|bind| bind.get(BIND, "jid"));
+    let jid = answer.get(ns::BIND, "bind").and_then(|bind| bind.get(ns::BIND, "jid"));
     let jid = jid.ok_or_else(|| OpenError::Protocol("the server bound no address".to_owned()))?;
     let jid = jid.get_text().into_owned();
     let mut management = None;
     if managed {
         pipe.queue(&StreamManagement::enable());
-        let is_answer = |element: &Element| element.namespace() == stream_management::NAMESPACE;
+        let is_answer = |element: &Element| element.namespace() == ns::STREAM_MANAGEMENT;
         management = Some(exchange(&mut pipe, &mut early, is_answer).await?);
     }
     Ok(Opened { pipe, outcome: Outcome::Bound { jid, management }, early })

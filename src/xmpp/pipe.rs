@@ -13,16 +13,14 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use thingfleet_device::xml::{Builder, Element};
+use thingfleet_device::{
+    ns,
+    xml::{Builder, Element},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
-
-/// Namespace of stanzas.
-pub(super) const CLIENT: &str = "jabber:client";
-/// Namespace of the stream itself.
-pub(super) const STREAMS: &str = "http://etherx.jabber.org/streams";
 
 /// What a stanza is read in: the namespaces that RFC 6120 section 4.8 gives a client's stream.
 const HEADER: &[u8] =
@@ -85,7 +83,7 @@ impl Pipe {
 
     /// Queues an element; [`Self::poll_flush`] writes it.
     pub(super) fn queue(&mut self, element: &Element) {
-        element.write_to(&mut self.out, CLIENT);
+        element.write_to(&mut self.out, ns::CLIENT);
         self.flushed = false;
     }
 
@@ -231,12 +229,12 @@ mod tests {
         else {
             panic!("not an element");
         };
-        assert!(element.is(CLIENT, "message"));
-        assert_eq!(element.get(CLIENT, "body").unwrap().get_text(), "a & b");
+        assert!(element.is(ns::CLIENT, "message"));
+        assert_eq!(element.get(ns::CLIENT, "body").unwrap().get_text(), "a & b");
         let Received::Element(error) = take("<stream:error><x xmlns='urn:x'/></stream:error>") else {
             panic!("not an element");
         };
-        assert!(error.is(STREAMS, "error"));
+        assert!(error.is(ns::STREAMS, "error"));
     }
 
     #[test]

@@ -4,14 +4,11 @@ use super::{
     connect::Connector,
     failure::{self, OpenError},
     negotiate,
-    pipe::{CLIENT, Pipe, Received},
+    pipe::{Pipe, Received},
 };
 use std::sync::Arc;
-use thingfleet_device::{jid::BareJid, value::Secret, xml::Element};
+use thingfleet_device::{jid::BareJid, ns, value::Secret, xml::Element};
 use tokio::time;
-
-/// Namespace of in-band registration.
-const REGISTER: &str = "jabber:iq:register";
 
 /// What became of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,16 +117,16 @@ impl Registrar {
 /// The request that removes the account of the session that sends it (XEP-0077 section 3.2). The server answers and
 /// then ends the stream.
 pub fn removal(id: &str) -> Element {
-    let query = Element::new(REGISTER, "query").child(Element::new(REGISTER, "remove"));
-    Element::new(CLIENT, "iq").attr("type", "set").attr("id", id.to_string()).child(query)
+    let query = Element::new(ns::REGISTER, "query").child(Element::new(ns::REGISTER, "remove"));
+    Element::new(ns::CLIENT, "iq").attr("type", "set").attr("id", id.to_string()).child(query)
 }
 
 fn request(id: &str, domain: &str, jid: &BareJid, password: &Secret) -> Element {
-    let field = |name: &'static str, value: &str| Element::new(REGISTER, name).text(value.to_string());
-    let query = Element::new(REGISTER, "query")
+    let field = |name: &'static str, value: &str| Element::new(ns::REGISTER, name).text(value.to_string());
+    let query = Element::new(ns::REGISTER, "query")
         .child(field("username", jid.local()))
         .child(field("password", password.reveal()));
-    Element::new(CLIENT, "iq")
+    Element::new(ns::CLIENT, "iq")
         .attr("type", "set")
         .attr("to", domain.to_string())
         .attr("id", id.to_string())
@@ -190,7 +187,7 @@ mod tests {
                 "<iq xmlns='jabber:client' type='error'><query xmlns='jabber:iq:register'/><error>{inner}</error></iq>"
             )
         };
-        let stanzas = "urn:ietf:params:xml:ns:xmpp-stanzas";
+        let stanzas = ns::STANZAS;
         assert_eq!(outcome_of(&error(&format!("<conflict xmlns='{stanzas}'/>"))), Registration::Exists);
         let throttled = outcome_of(&error(&format!(
             "<resource-constraint xmlns='{stanzas}'/><text xmlns='{stanzas}'>Users are not allowed to register accounts so quickly</text>"

@@ -8,7 +8,7 @@ use super::{
     connect::Connector,
     failure::{self, OpenError},
     negotiate::{self, Opened, Outcome},
-    pipe::{CLIENT, Pipe, Received, Refused},
+    pipe::{Pipe, Received, Refused},
 };
 use std::{
     collections::VecDeque,
@@ -22,6 +22,7 @@ use thingfleet_device::{
     instance::Account,
     io::StreamFailure,
     jid::BareJid,
+    ns,
     stream_management::{self, StreamManagement},
     xml::Element,
 };
@@ -247,7 +248,7 @@ impl Session {
                 let is_sign_of_life = element.name() == "iq" && element.get_attr("id") == Some(PING);
                 Ok((!is_sign_of_life).then(|| Box::new(element)))
             }
-            Received::Element(element) if element.namespace() == stream_management::NAMESPACE => {
+            Received::Element(element) if element.namespace() == ns::STREAM_MANAGEMENT => {
                 if let Some(answer) = self.management.handle(&element).map_err(|error| protocol(&error))? {
                     live.pipe.queue(&answer);
                 }
@@ -353,12 +354,12 @@ fn sign_of_life(management: &mut StreamManagement) -> Element {
     if management.is_on() {
         return management.ping();
     }
-    let ping = Element::new("urn:xmpp:ping", "ping");
-    Element::new(CLIENT, "iq").attr("type", "get").attr("id", PING).child(ping)
+    let ping = Element::new(ns::PING, "ping");
+    Element::new(ns::CLIENT, "iq").attr("type", "get").attr("id", PING).child(ping)
 }
 
 fn is_stanza(element: &Element) -> bool {
-    element.namespace() == CLIENT && matches!(element.name(), "message" | "presence" | "iq")
+    element.namespace() == ns::CLIENT && matches!(element.name(), "message" | "presence" | "iq")
 }
 
 /// Answers a request that was passed over; every other stanza may go unanswered (RFC 6120 section 8.2.3).
@@ -368,10 +369,10 @@ fn refuse(refused: &Refused) -> Option<Element> {
     if !matches!(head.get_attr("type"), Some("get" | "set")) {
         return None;
     }
-    let condition = Element::new("urn:ietf:params:xml:ns:xmpp-stanzas", "not-acceptable");
-    let error = Element::new(CLIENT, "error").attr("type", "modify").child(condition);
+    let condition = Element::new(ns::STANZAS, "not-acceptable");
+    let error = Element::new(ns::CLIENT, "error").attr("type", "modify").child(condition);
     Some(
-        Element::new(CLIENT, "iq")
+        Element::new(ns::CLIENT, "iq")
             .attr("type", "error")
             .attr_opt("to", head.get_attr("from").map(String::from))
             .attr_opt("id", head.get_attr("id").map(String::from))

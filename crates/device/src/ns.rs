@@ -2,6 +2,10 @@
 
 /// Client stanzas (RFC 6120).
 pub const CLIENT: &str = "jabber:client";
+/// The stream itself (RFC 6120 section 4.8).
+pub const STREAMS: &str = "http://etherx.jabber.org/streams";
+/// Resource binding (RFC 6120 section 7).
+pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 /// Stanza errors (RFC 6120 section 8.3).
 pub const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 /// Roster (RFC 6121 section 2).
@@ -26,12 +30,16 @@ pub const PUBSUB_OWNER: &str = "http://jabber.org/protocol/pubsub#owner";
 pub const NODE_CONFIG: &str = "http://jabber.org/protocol/pubsub#node_config";
 /// `FORM_TYPE` of publish options (XEP-0060 section 7.1.5).
 pub const PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
+/// In-band registration (XEP-0077).
+pub const REGISTER: &str = "jabber:iq:register";
 /// Software version (XEP-0092).
 pub const VERSION: &str = "jabber:iq:version";
 /// Entity capabilities (XEP-0115).
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
 /// Delivery receipts (XEP-0184).
 pub const RECEIPTS: &str = "urn:xmpp:receipts";
+/// Stream management (XEP-0198).
+pub const STREAM_MANAGEMENT: &str = "urn:xmpp:sm:3";
 /// Ping (XEP-0199).
 pub const PING: &str = "urn:xmpp:ping";
 /// Entity time (XEP-0202).

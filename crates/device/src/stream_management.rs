@@ -3,12 +3,9 @@
 //! Sans-IO like the rest of the crate: elements go in, elements come out. Whoever owns the stream writes them; host
 //! and firmware share this file. One value lives as long as a device's session, over any number of connections.
 
-use crate::xml::Element;
+use crate::{ns, xml::Element};
 use alloc::{collections::VecDeque, format, string::String};
 use core::fmt;
-
-/// Namespace of XEP-0198, version 3.
-pub const NAMESPACE: &str = "urn:xmpp:sm:3";
 
 /// After this many stanzas [`StreamManagement::request`] asks for an acknowledgement.
 const REQUEST_EVERY: u32 = 4;
@@ -78,14 +75,14 @@ impl StreamManagement {
 
     /// The request that turns stream management on, after binding (section 3).
     pub fn enable() -> Element {
-        Element::new(NAMESPACE, "enable").attr("resume", "true")
+        Element::new(ns::STREAM_MANAGEMENT, "enable").attr("resume", "true")
     }
 
     /// Begins a new session, forgetting the old one; `answer` is the server's answer to [`Self::enable`], if it was
     /// asked.
     pub fn begin(&mut self, answer: Option<&Element>) {
         *self = Self::new(self.capacity);
-        if let Some(enabled) = answer.filter(|answer| answer.is(NAMESPACE, "enabled")) {
+        if let Some(enabled) = answer.filter(|answer| answer.is(ns::STREAM_MANAGEMENT, "enabled")) {
             self.on = true;
             let resumable = matches!(enabled.get_attr("resume"), Some("true" | "1"));
             self.id = enabled.get_attr("id").filter(|_| resumable).map(String::from);
@@ -106,7 +103,7 @@ impl StreamManagement {
     pub fn resume(&self) -> Option<Element> {
         let id = self.id.as_ref()?;
         Some(
-            Element::new(NAMESPACE, "resume")
+            Element::new(ns::STREAM_MANAGEMENT, "resume")
                 .attr("h", format!("{}", self.received))
                 .attr("previd", id.clone()),
         )
@@ -162,7 +159,7 @@ impl StreamManagement {
     /// A request for an acknowledgement at once; the server's answer also shows that it is alive.
     pub fn ping(&mut self) -> Element {
         self.unrequested = 0;
-        Element::new(NAMESPACE, "r")
+        Element::new(ns::STREAM_MANAGEMENT, "r")
     }
 
     /// What came in so far, to be told before a stream is closed in order (section 4): a server takes the rest as
@@ -171,7 +168,7 @@ impl StreamManagement {
         self.on.then(|| self.count())
     }
 
-    /// Takes an element of [`NAMESPACE`] that came in on an open stream, and gives the answer to it, if it asks for one.
+    /// Takes an element of [`ns::STREAM_MANAGEMENT`] that came in on an open stream, and gives the answer to it, if it asks for one.
     ///
     /// # Errors
     /// [`StreamManagementError`] if the server acknowledges what was not sent.
@@ -189,7 +186,7 @@ impl StreamManagement {
     }
 
     fn count(&self) -> Element {
-        Element::new(NAMESPACE, "a").attr("h", format!("{}", self.received))
+        Element::new(ns::STREAM_MANAGEMENT, "a").attr("h", format!("{}", self.received))
     }
 
     fn acked(&mut self, answer: &Element) -> Result<(), StreamManagementError> {
@@ -216,7 +213,9 @@ mod tests {
 
     fn enabled(capacity: usize) -> StreamManagement {
         let mut sm = StreamManagement::new(capacity);
-        sm.begin(Some(&Element::new(NAMESPACE, "enabled").attr("id", "s1").attr("resume", "true")));
+        sm.begin(Some(
+            &Element::new(ns::STREAM_MANAGEMENT, "enabled").attr("id", "s1").attr("resume", "true"),
+        ));
         sm
     }
 
@@ -225,7 +224,7 @@ mod tests {
     }
 
     fn with_h(name: &'static str, h: u32) -> Element {
-        Element::new(NAMESPACE, name).attr("h", h.to_string())
+        Element::new(ns::STREAM_MANAGEMENT, name).attr("h", h.to_string())
     }
 
     fn ids<'a>(stanzas: impl Iterator<Item = &'a Element>) -> Vec<&'a str> {
@@ -245,7 +244,7 @@ mod tests {
         let mut sm = enabled(8);
         sm.received();
         sm.received();
-        let answer = sm.handle(&Element::new(NAMESPACE, "r")).unwrap();
+        let answer = sm.handle(&Element::new(ns::STREAM_MANAGEMENT, "r")).unwrap();
         assert_eq!(answer, Some(with_h("a", 2)));
         assert_eq!(sm.goodbye(), answer);
         assert_eq!(StreamManagement::new(8).goodbye(), None);
@@ -278,7 +277,7 @@ mod tests {
         sm.received = u32::MAX;
         sm.acknowledged = u32::MAX - 1;
         sm.received();
-        assert_eq!(sm.handle(&Element::new(NAMESPACE, "r")).unwrap(), Some(with_h("a", 0)));
+        assert_eq!(sm.handle(&Element::new(ns::STREAM_MANAGEMENT, "r")).unwrap(), Some(with_h("a", 0)));
         (0..4).for_each(|id| sm.sent(stanza(id)));
         assert_eq!(sm.handle(&with_h("a", 1)), Ok(None));
         assert_eq!(sm.kept(), 1);
@@ -293,7 +292,7 @@ mod tests {
         assert_eq!(sm.handle(&with_h("a", 2)), Err(error.clone()));
         assert_eq!(sm.resumed(&with_h("resumed", 2)).err(), Some(error));
         assert!(!sm.is_resumable());
-        assert_eq!(sm.handle(&Element::new(NAMESPACE, "a")), Err(StreamManagementError::NoCount));
+        assert_eq!(sm.handle(&Element::new(ns::STREAM_MANAGEMENT, "a")), Err(StreamManagementError::NoCount));
     }
 
     #[test]
@@ -310,14 +309,14 @@ mod tests {
         (0..3).for_each(|id| sm.sent(stanza(id)));
         assert_eq!(sm.request(), None);
         sm.sent(stanza(3));
-        assert_eq!(sm.request(), Some(Element::new(NAMESPACE, "r")));
+        assert_eq!(sm.request(), Some(Element::new(ns::STREAM_MANAGEMENT, "r")));
         assert_eq!(sm.request(), None);
     }
 
     #[test]
     fn without_resumption_nothing_is_kept_but_counts_go_on() {
         let mut sm = StreamManagement::new(8);
-        sm.begin(Some(&Element::new(NAMESPACE, "enabled")));
+        sm.begin(Some(&Element::new(ns::STREAM_MANAGEMENT, "enabled")));
         sm.sent(stanza(0));
         assert_eq!((sm.is_on(), sm.is_resumable(), sm.kept()), (true, false, 0));
         assert_eq!(sm.handle(&with_h("a", 1)), Ok(None));
