@@ -1,10 +1,10 @@
 # Everything a person or a CI machine types. Each target first installs what it lacks, and says so.
 
-.PHONY: help demo test check bench
+.PHONY: help demo test check bench docs-pictures
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 demo: ## run the demo fleet on a private server; FOR=20s ends it by itself
 	@scripts/setup.sh demo
@@ -21,3 +21,7 @@ check: ## format, lints, licences and bans, documentation without warnings
 bench: ## measure against the hand-written lower bounds
 	@scripts/setup.sh bench
 	@scripts/bench.sh
+
+docs-pictures: ## draw the pictures of README.md and docs/CATALOGUE.md anew, from the program itself
+	@scripts/setup.sh pictures
+	@scripts/pictures.sh

@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 
 purpose=${1:-}
 case $purpose in
-demo | test | check | bench) ;;
-*) echo "usage: scripts/setup.sh demo|test|check|bench" >&2 && exit 2 ;;
+demo | test | check | bench | pictures) ;;
+*) echo "usage: scripts/setup.sh demo|test|check|bench|pictures" >&2 && exit 2 ;;
 esac
 
 CARGO_DENY=0.20.2
@@ -120,6 +120,11 @@ case $purpose in
 demo)
     need prosody prosody "the private XMPP server of the demo"
     need openssl openssl "certificates of that server"
+    ;;
+pictures)
+    need prosody prosody "the private XMPP server of the demo that is drawn"
+    need openssl openssl "certificates of that server"
+    need python3 python3 "the scripts that draw"
     ;;
 bench)
     need prosody prosody "server under measurement"

@@ -53,11 +53,15 @@ def main():
         # On the path under its own name, as people have it.
         (Path(directory) / "thingfleet").symlink_to(program)
         os.environ["PATH"] = f"{directory}:{os.environ['PATH']}"
+        # A client looks for private servers in here, and must not find somebody else's. Prosody, which may run as
+        # another user, has to come through.
+        os.environ["TMPDIR"] = directory
+        os.chmod(directory, 0o755)
         (Path(directory) / "my-kettle.yaml").write_text(textwrap.dedent(MISTAKES))
         images = ROOT / "docs/img"
         images.mkdir(parents=True, exist_ok=True)
         (images / "demo.svg").write_text(windows(demo()))
-        check = session(["thingfleet check my-kettle.yaml"], directory)
+        check = prompt(command := "thingfleet check my-kettle.yaml") + Terminal(command, directory).finish(2)
         (images / "check.svg").write_text(windows([("a definition with mistakes", check)]))
 
 
@@ -104,10 +108,12 @@ class Terminal:
             if time.monotonic() > deadline or not self.read():
                 sys.exit(f"{self.command}: no {words!r} in\n{self.text}")
 
-    def finish(self):
+    def finish(self, code=0):
+        """Reads to the end, and gives the lines that are left on the screen."""
         while self.read():
             pass
-        self.child.wait()
+        if self.child.wait() != code:
+            sys.exit(f"{self.command} ended with {self.child.returncode}:\n{self.text}")
         # What a line showed before it was cleared is not there any more.
         text = re.sub(r"[^\n]*\r\x1b\[K", "", self.text.replace("\r\n", "\n"))
         return text.rstrip("\n").split("\n")

@@ -1,4 +1,4 @@
-//! The guides tell the truth: each YAML block in them is read, each key and unit is in them.
+//! The guides and README.md tell the truth: each YAML block in them is read, each key and unit is in them.
 
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
@@ -54,7 +54,7 @@ fn whole(part: &str, text: &str) -> String {
 
 #[test]
 fn every_yaml_block_of_the_guides_is_read() {
-    let loader = Memory::default()
+    let mut loader = Memory::default()
         .with("docs/recording.csv", "time,temp\n0,21.0\n60,21.4\n")
         .with("docs/accounts.csv", "name,jid,password\nlamp,lamp@example.org,secret\n");
     let environment = |name: &str| match name {
@@ -63,7 +63,7 @@ fn every_yaml_block_of_the_guides_is_read() {
         _ => None,
     };
     let mut count = 0;
-    for name in ["DEFINITIONS.md", "PROFILES.md"] {
+    for name in ["DEFINITIONS.md", "PROFILES.md", "../README.md"] {
         for (line, part, text) in blocks(&guide(name)) {
             let text = whole(&part, &text);
             let place = format!("docs/{name}:{line}");
@@ -77,6 +77,11 @@ fn every_yaml_block_of_the_guides_is_read() {
             };
             if let Some(mistakes) = result {
                 panic!("\n{}", mistakes.render(false, 120));
+            }
+            // A profile further down may name it.
+            if let Some(device) = text.lines().next().and_then(|line| line.strip_prefix("device: ")) {
+                let path = Path::new(&place).with_file_name(format!("{}.yaml", device.trim()));
+                loader = loader.with(path, text);
             }
             count += 1;
         }

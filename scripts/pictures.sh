@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Draws every picture of the documentation, and the pages made with them, from what the program says.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo build --quiet --release --bin thingfleet
+program=${CARGO_TARGET_DIR:-target}/release/thingfleet
+python3 scripts/catalogue.py "$program"
+python3 scripts/terminal.py "$program"
+git status --short docs
