@@ -25,20 +25,21 @@ def binary():
     return Path(os.environ.get("CARGO_TARGET_DIR", root / "target")) / "debug" / "thingfleet"
 
 
-def profile(server, name, *, owners=(), ca_file=None, account=None, **settings):
-    """Text of a fleet profile with one board.
+def profile(server, name, *, owners=(), domain=None, ca_file=None, account=None, count=None, **settings):
+    """Text of a fleet profile with one board, or with `count` of them, named `NAME-1` and so on.
 
-    `account` is (jid, password); without it the account is registered. Further settings are keys of the profile,
-    with values in YAML.
+    `account` is (jid, password); without it accounts are registered. `domain` and `ca_file` are the server's where
+    they are not given. Further settings are keys of the profile, with values in YAML.
     """
+    names = name if count is None else f"'{name}-{{n}}', count: {count}"
     lines = [
         f"fleet: {name}",
         "seed: 7",
-        f"server: {{ domain: {server.domain}, host: {server.host}, port: {server.port}, "
+        f"server: {{ domain: {domain or server.domain}, host: {server.host}, port: {server.port}, "
         f"ca_file: '{ca_file or server.ca_file}' }}",
         f"owners: [{', '.join(owners)}]",
         "groups:",
-        f"  - {{ definition: '{DEFINITION}', names: {name} }}",
+        f"  - {{ definition: '{DEFINITION}', names: {names} }}",
     ]
     if account is None:
         lines.append("accounts: register")

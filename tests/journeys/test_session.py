@@ -39,6 +39,16 @@ async def test_a_certificate_of_another_authority_is_told_at_once(insider, run, 
     assert await program.ended() == 1
 
 
+async def test_a_domain_the_server_does_not_serve_is_told_at_once(insider, run, owner):
+    account = ("board@elsewhere.example", "secret")
+    program = await run(owners=[owner.bare], domain="elsewhere.example", account=account).start("--for", "3s")
+    waiting = await program.event("session", state="waiting", deadline=AT_ONCE)
+    assert waiting["kind"] == "stream-error"
+    assert "host-unknown" in waiting["text"]
+    assert waiting["next_step"]
+    assert await program.ended() == 1
+
+
 async def test_registration_over_an_untrusted_connection_is_not_tried(run, owner, tmp_path):
     other = Authority(tmp_path / "other", "Somebody else's CA").certificate
     program = await run(owners=[owner.bare], ca_file=other).start("--for", "3s")

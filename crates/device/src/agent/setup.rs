@@ -33,7 +33,7 @@ use crate::{
     xml::{Element, Name},
 };
 use alloc::{format, string::ToString, vec::Vec};
-use core::time::Duration;
+use core::{mem::take, time::Duration};
 
 #[cfg(test)]
 mod table;
@@ -83,6 +83,7 @@ pub(crate) struct Setup {
     pub(super) mode_is_settled: bool,
     has_permission: bool,
     existing: Vec<Node>,
+    /// Nodes made and mended since they were last ready, over all attempts.
     created: u8,
     repaired: u8,
     failed_attempts: u8,
@@ -113,6 +114,7 @@ impl Setup {
     pub(super) fn begin(&mut self) {
         self.failed_attempts = 0;
         self.retry_at = None;
+        (self.created, self.repaired) = (0, 0);
     }
 
     /// When something is due: a repeated hello, another attempt, another look.
@@ -160,10 +162,7 @@ impl Agent {
                 }
                 cx.outputs.push_back(Output::RequestSetup);
             }
-            Phase::Listing => {
-                (self.setup.created, self.setup.repaired) = (0, 0);
-                self.ask(cx, "get", service, nodes::list(), Purpose::ListNodes);
-            }
+            Phase::Listing => self.ask(cx, "get", service, nodes::list(), Purpose::ListNodes),
             Phase::Preparing(node) => {
                 let name = node.full_name(cx.instance);
                 if self.setup.existing.contains(&node) {
@@ -230,7 +229,7 @@ impl Agent {
 
     pub(super) fn release_setup(&mut self, cx: &mut Context<'_>) {
         let asked = self.setup.phase == Phase::Queueing && self.setup.retry_at.is_none();
-        if core::mem::take(&mut self.setup.has_permission) || asked {
+        if take(&mut self.setup.has_permission) || asked {
             cx.outputs.push_back(Output::ReleaseSetup);
         }
     }
@@ -446,7 +445,8 @@ impl Agent {
         self.setup.failed_attempts = 0;
         self.release_setup(cx);
         self.inspect_later(cx);
-        let (created, repaired, mode) = (self.setup.created, self.setup.repaired, self.setup.mode);
+        let (created, repaired) = (take(&mut self.setup.created), take(&mut self.setup.repaired));
+        let mode = self.setup.mode;
         cx.tell(Event::NodesReady { created, repaired, mode });
         self.outbox.mark(Slot::Form);
         for (id, channel) in cx.definition.channels() {
