@@ -154,13 +154,17 @@ impl Place {
 fn found() -> Result<(Remote, Account), Failure> {
     let mut running = server::running();
     let (Some(card), true) = (running.pop(), running.is_empty()) else {
-        let message = match running.len() {
-            0 => "no fleet with a private server is running".to_owned(),
-            others => format!("{} private servers are running", others + 1),
+        let (message, help) = match running.len() {
+            0 => (
+                "no fleet with a private server is running".to_owned(),
+                "start `thingfleet demo` in another terminal, or give --jid, --host, --port and --ca-file",
+            ),
+            others => (
+                format!("{} private servers are running", others + 1),
+                "say which with --jid, --host, --port and --ca-file; each printed its own at the start",
+            ),
         };
-        return Err(Failure::environment(message).help(
-            "start `thingfleet demo` in another terminal, or give --jid, --host, --port and --ca-file",
-        ));
+        return Err(Failure::environment(message).help(help));
     };
     Ok((card.remote(), Account { resource: RESOURCE.into(), ..card.account }))
 }

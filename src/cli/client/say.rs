@@ -32,7 +32,9 @@ pub(super) async fn say(
         loop {
             let stanza = client.next().await?;
             let from = stanza.get_attr("from").unwrap_or_default();
-            if stanza.name() != "message" || !device.covers(from) {
+            // What the server kept from an earlier time (XEP-0203) answers an earlier question.
+            let is_late = stanza.get(ns::DELAY, "delay").is_some();
+            if stanza.name() != "message" || !device.covers(from) || is_late {
                 continue;
             }
             if stanza.get_attr("type") == Some("error") {
