@@ -28,8 +28,8 @@ use tokio::{
 /// Between two publishes of a session.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// Between two sessions that start.
-const STAGGER: Duration = Duration::from_millis(20);
+/// Between two sessions that start: within what Prosody signs on with half a core.
+const STAGGER: Duration = Duration::from_millis(40);
 
 /// For what is left of the start to settle.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -178,9 +178,10 @@ async fn in_a_process(
     if let Some(period) = period {
         command.args(["--period", &period.as_millis().to_string()]);
     }
-    let output = command.stderr(Stdio::inherit()).kill_on_drop(true).output().await?;
+    let process = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let output = process.wait_with_output().await?;
     if !output.status.success() {
-        return Err(format!("the process of {} failed", kind.title()).into());
+        return Err(format!("the process of {}: {}", kind.title(), output.status).into());
     }
     let told: Value = serde_json::from_slice(&output.stdout)?;
     let figure = |name: &str| told[name].as_f64().unwrap_or(f64::NAN);

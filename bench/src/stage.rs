@@ -148,7 +148,10 @@ pub(crate) async fn online(fleet: &Fleet, count: usize) -> Result<(), Failure> {
         if snapshot.online >= count {
             return Ok(());
         }
-        if let Some(trouble) = fleet.health().troubles().first() {
+        // A device that waits comes again by itself; one that has failed does not.
+        if let Some(trouble) = fleet.health().troubles().first()
+            && !snapshot.failed.is_empty()
+        {
             return Err(format!("{}: {}", trouble.device, trouble.text).into());
         }
         tick.tick().await;

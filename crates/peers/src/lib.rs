@@ -63,6 +63,7 @@ pidfile = "{d}/prosody.pid"
 data_path = "{d}"
 certificates = "{d}"
 interfaces = {{ "127.0.0.1" }}
+network_settings = {{ tcp_backlog = 4096, nagle = false }}
 c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{}}
 s2s_ports = {{}}
