@@ -2,11 +2,8 @@
 
 #[path = "common/proxy.rs"]
 mod proxy;
-#[path = "common/servers.rs"]
-mod servers;
 
 use proxy::Proxy;
-use servers::Server;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -23,6 +20,7 @@ use thingfleet_device::{
     value::Secret,
     xml::Element,
 };
+use thingfleet_peers::{self as peers, Server};
 use tokio::time::timeout;
 
 const CLIENT: &str = "jabber:client";
@@ -89,7 +87,7 @@ async fn a_device_signs_on_and_a_wrong_password_is_told_at_once(server: Server) 
     session.close();
     session.closed().await;
 
-    let mut registrar = Registrar::new(server.connector(), servers::DOMAIN);
+    let mut registrar = Registrar::new(server.connector(), peers::DOMAIN);
     let again = registrar.register(&account.jid, &account.password).await.unwrap();
     assert_eq!(again, Registration::Exists);
 
@@ -101,7 +99,7 @@ async fn a_device_signs_on_and_a_wrong_password_is_told_at_once(server: Server) 
     assert!(failure.text.starts_with("not-authorized"), "{failure:?}");
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 
-    let stranger = servers::account("nobody");
+    let stranger = peers::account("nobody");
     session.open(&stranger);
     assert_eq!(down(&mut session).await.kind, FailureKind::Authentication);
 }
@@ -326,8 +324,8 @@ async fn a_client_asks_and_is_answered_and_removes_its_account() {
     let mut client = Client::sign_in(server.connector(), &owner).await.unwrap();
     assert_eq!(client.roster().await.unwrap().elements().count(), 0);
     let disco = Element::new("http://jabber.org/protocol/disco#info", "query");
-    client.iq("get", Some(servers::DOMAIN), disco).await.unwrap();
-    let refused = client.iq("get", Some(servers::DOMAIN), Element::new("urn:x", "x")).await.unwrap_err();
+    client.iq("get", Some(peers::DOMAIN), disco).await.unwrap();
+    let refused = client.iq("get", Some(peers::DOMAIN), Element::new("urn:x", "x")).await.unwrap_err();
     assert_eq!(refused.to_string(), "service-unavailable");
     client.unregister().await.unwrap();
     let failure = Client::sign_in(server.connector(), &owner).await.unwrap_err();

@@ -1,9 +1,5 @@
 //! Which certificates a connector believes, and what it says of the others.
 
-#[path = "common/servers.rs"]
-#[expect(dead_code, reason = "only the certificates are needed here")]
-mod servers;
-
 use rcgen::{CertificateParams, date_time_ymd};
 use sha2::{Digest, Sha256};
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -12,6 +8,7 @@ use thingfleet::xmpp::{
     session::{Session, SessionEvent},
 };
 use thingfleet_device::io::{FailureKind, StreamFailure};
+use thingfleet_peers as peers;
 use thingfleet_schema::profile::{Remote, Security, Trust};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_rustls::{
@@ -41,7 +38,7 @@ impl Handshaker {
     async fn with(name: &str, domain: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let dir = std::env::temp_dir().join(format!("thingfleet-tls-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
-        servers::certificates(&dir, domain, change);
+        peers::certificates(&dir, domain, change);
         let certificate = CertificateDer::from_pem_file(dir.join("cert.pem")).unwrap();
         let fingerprint = Sha256::digest(&certificate).into();
         let key = PrivateKeyDer::from_pem_file(dir.join("key.pem")).unwrap();
@@ -71,14 +68,14 @@ impl Handshaker {
     /// What a device meets that believes `trust`.
     async fn meet(&self, trust: Trust) -> StreamFailure {
         let connector = Connector::new(Remote {
-            domain: servers::DOMAIN.to_owned(),
+            domain: peers::DOMAIN.to_owned(),
             host: Some("127.0.0.1".to_owned()),
             port: Some(self.port),
             security: Security::DirectTls,
             trust,
         });
         let mut session = Session::new(Arc::new(connector.unwrap()));
-        session.open(&servers::account("kettle"));
+        session.open(&peers::account("kettle"));
         match timeout(Duration::from_secs(10), session.next()).await.expect("an answer within 10 s") {
             SessionEvent::Down(failure) => failure,
             other => panic!("{other:?}"),
@@ -101,8 +98,8 @@ impl Handshaker {
 #[tokio::test]
 async fn a_certificate_is_believed_by_its_authority_only() {
     let (server, other) = tokio::join!(
-        Handshaker::with("good", servers::DOMAIN, |_| {}),
-        Handshaker::with("other", servers::DOMAIN, |_| {})
+        Handshaker::with("good", peers::DOMAIN, |_| {}),
+        Handshaker::with("other", peers::DOMAIN, |_| {})
     );
     server.believes(server.ca()).await;
     server.refuses(other.ca(), "not signed by an authority that is trusted here").await;
@@ -117,11 +114,11 @@ async fn a_certificate_for_another_name_is_refused() {
 #[tokio::test]
 async fn a_certificate_out_of_date_is_refused() {
     let expired =
-        Handshaker::with("expired", servers::DOMAIN, |leaf| leaf.not_after = date_time_ymd(2020, 1, 1));
+        Handshaker::with("expired", peers::DOMAIN, |leaf| leaf.not_after = date_time_ymd(2020, 1, 1));
     let expired = expired.await;
     expired.refuses(expired.ca(), "has expired").await;
     let early =
-        Handshaker::with("early", servers::DOMAIN, |leaf| leaf.not_before = date_time_ymd(2090, 1, 1)).await;
+        Handshaker::with("early", peers::DOMAIN, |leaf| leaf.not_before = date_time_ymd(2090, 1, 1)).await;
     early.refuses(early.ca(), "is not valid yet").await;
 }
 

@@ -1,17 +1,24 @@
-//! What a process used, as Linux counts it.
+//! What this process used, as Linux counts it.
 
+use nix::sys::resource::{UsageWho, getrusage};
 use std::{fs, time::Duration};
 
-/// Processor time of this process so far, user and system, in steps of 10 ms (`proc_pid_stat(5)`).
+/// Processor time of this process so far, user and system, over all its threads.
 pub(crate) fn processor_time() -> Duration {
-    processor_time_of("self")
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("a process may ask about itself");
+    [usage.user_time(), usage.system_time()]
+        .map(|time| {
+            let micros = time.tv_sec() * 1_000_000 + time.tv_usec();
+            Duration::from_micros(u64::try_from(micros).expect("processor time is not negative"))
+        })
+        .into_iter()
+        .sum()
 }
 
-/// Processor time of a process, by its id.
-pub(crate) fn processor_time_of(pid: &str) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The second field is the name in parentheses and may contain anything.
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
+/// Resident memory of this process in bytes (`VmRSS` of `proc_pid_status(5)`).
+pub(crate) fn resident_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux tells a process about itself");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("every process has memory");
+    let kibibytes = line.split_whitespace().next().and_then(|number| number.parse::<u64>().ok());
+    kibibytes.expect("memory is given in KiB") * 1024
 }

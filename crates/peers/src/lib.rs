@@ -1,4 +1,6 @@
-//! Real servers for tests: a Prosody and an ejabberd of Debian's, private to one test, on loopback, gone at its end.
+//! Real servers for tests and benchmarks: a Prosody and an ejabberd of Debian's, on loopback, gone with their owner.
+//!
+//! Nothing that is shipped uses this; the program's own private server is `thingfleet::server`.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use std::{
@@ -19,15 +21,19 @@ use thingfleet::xmpp::{
 use thingfleet_device::{instance::Account, jid::BareJid, value::Secret};
 use thingfleet_schema::profile::{Remote, Security, Trust};
 
-pub(crate) const DOMAIN: &str = "things.example";
+/// The domain they serve.
+pub const DOMAIN: &str = "things.example";
 const PASSWORD: &str = "correct horse";
 
-/// A server of this test alone.
-pub(crate) struct Server {
+/// A server of one test or benchmark alone.
+#[derive(Debug)]
+pub struct Server {
     child: Child,
     dir: PathBuf,
-    pub(crate) name: &'static str,
-    pub(crate) port: u16,
+    /// `prosody` or `ejabberd`.
+    pub name: &'static str,
+    /// Its port for clients, on loopback.
+    pub port: u16,
 }
 
 impl Drop for Server {
@@ -47,7 +53,7 @@ impl Drop for Server {
 
 impl Server {
     /// Starts a Prosody.
-    pub(crate) async fn prosody() -> Self {
+    pub async fn prosody() -> Self {
         let (dir, port) = (directory(), free_port());
         let d = dir.display();
         let config = format!(
@@ -57,6 +63,7 @@ pidfile = "{d}/prosody.pid"
 data_path = "{d}"
 certificates = "{d}"
 interfaces = {{ "127.0.0.1" }}
+network_settings = {{ tcp_backlog = 4096, nagle = false }}
 c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{}}
 s2s_ports = {{}}
@@ -79,7 +86,7 @@ VirtualHost "{DOMAIN}"
     }
 
     /// Starts an ejabberd.
-    pub(crate) async fn ejabberd() -> Self {
+    pub async fn ejabberd() -> Self {
         let (dir, port) = (directory(), free_port());
         let d = dir.display();
         let pem = [fs::read(dir.join("cert.pem")).unwrap(), fs::read(dir.join("key.pem")).unwrap()].concat();
@@ -93,10 +100,12 @@ registration_timeout: infinity
 listen:
   - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls_required: true, shaper: none, access: all, backlog: 1024}}
 modules:
+  mod_caps: {{}}
   mod_disco: {{}}
   mod_ping: {{}}
   mod_roster: {{}}
   mod_register: {{ip_access: all}}
+  mod_pubsub: {{plugins: [flat, pep], last_item_cache: false, max_items_node: 256}}
   mod_stream_mgmt: {{resume_timeout: 60}}
 "#
         );
@@ -144,7 +153,7 @@ modules:
     }
 
     /// How to reach it.
-    pub(crate) fn remote(&self) -> Remote {
+    pub fn remote(&self) -> Remote {
         Remote {
             domain: DOMAIN.to_owned(),
             host: Some("127.0.0.1".to_owned()),
@@ -155,12 +164,12 @@ modules:
     }
 
     /// A connector to it.
-    pub(crate) fn connector(&self) -> Arc<Connector> {
+    pub fn connector(&self) -> Arc<Connector> {
         Arc::new(Connector::new(self.remote()).unwrap())
     }
 
     /// Makes an account.
-    pub(crate) async fn account(&self, name: &str) -> Account {
+    pub async fn account(&self, name: &str) -> Account {
         let account = account(name);
         let mut registrar = Registrar::new(self.connector(), DOMAIN);
         let done = registrar.register(&account.jid, &account.password).await.unwrap();
@@ -171,7 +180,7 @@ modules:
 }
 
 /// An account that may not exist yet.
-pub(crate) fn account(name: &str) -> Account {
+pub fn account(name: &str) -> Account {
     Account {
         jid: BareJid::parse(&format!("{name}@{DOMAIN}")).unwrap(),
         password: Secret::new(PASSWORD),
@@ -190,7 +199,7 @@ fn directory() -> PathBuf {
 }
 
 /// Writes `ca.pem`, `cert.pem` and `key.pem` for `domain`.
-pub(crate) fn certificates(dir: &Path, domain: &str, change: impl FnOnce(&mut CertificateParams)) {
+pub fn certificates(dir: &Path, domain: &str, change: impl FnOnce(&mut CertificateParams)) {
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.distinguished_name.push(DnType::CommonName, "CA of the tests");
