@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every test there is: Rust, the riscv32 trace in QEMU, the editors' schema, and the journeys of an independent
-# client on both servers.
+# Every test there is: Rust, the riscv32 trace in QEMU, the editors' schema, the journeys of an independent client on
+# both servers, and a fleet of five hundred.
 # Goes through all of them whatever fails, and prints the closing line of each runner again at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -50,6 +50,7 @@ if cargo build --bin thingfleet; then
     wait $ejabberd || failed+=(ejabberd)
     printf '\n== ejabberd\n'
     cat "$logs/ejabberd"
+    run fleet .venv/bin/python -m pytest -q tests/fleet
 else
     failed+=(journeys)
 fi
@@ -62,7 +63,7 @@ else
     cargo_closing rust
 fi
 closing riscv32 .
-for name in schema prosody ejabberd; do
+for name in schema prosody ejabberd fleet; do
     [ ! -e "$logs/$name" ] || closing $name '(passed|failed|error).* in [0-9]'
 done
 if [ ${#failed[@]} -gt 0 ]; then
