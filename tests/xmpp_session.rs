@@ -272,36 +272,29 @@ async fn nothing_a_stranger_sends_ends_the_stream(server: Server) {
     stranger.send(Element::new(CLIENT, "presence"));
     for (number, stanza) in hostile("kettle@things.example/test").into_iter().enumerate() {
         stranger.send(stanza);
+        // The servers' parser looks at an unfinished tag again only when twice as much has come (libexpat since 2.6.0,
+        // and in Debian's security updates), so the longest ones would wait for what follows.
+        stranger.send(message("kettle@things.example/test", &"f".repeat(40_000)));
         let mark = format!("after-{number}");
         stranger.send(message("kettle@things.example/test", &mark));
-        let mut large_refused = number != 10;
-        loop {
+        let (mut arrived, mut large_refused) = (false, number != 10);
+        while !(arrived && large_refused) {
             tokio::select! {
+                // The device's session writes its answers while it is driven.
                 event = next(&mut device) => match event {
                     SessionEvent::Stanza(stanza) => {
-                        if stanza.get(CLIENT, "body").is_some_and(|body| body.get_text() == mark) {
-                            break;
-                        }
+                        arrived |= stanza.get(CLIENT, "body").is_some_and(|body| body.get_text() == mark);
                     }
                     other => panic!("after stanza {number} on {}: {other:?}", server.name),
                 },
                 event = stranger.next() => match event {
-                    SessionEvent::Stanza(_) => {}
-                    other => panic!("the stranger, after stanza {number} on {}: {other:?}", server.name),
-                },
-            }
-        }
-        while !large_refused {
-            tokio::select! {
-                // The device's session writes its answer while it is driven.
-                event = device.next() => assert!(matches!(event, SessionEvent::Stanza(_)), "{event:?}"),
-                event = next(&mut stranger) => {
-                    let SessionEvent::Stanza(stanza) = event else { panic!("{event:?}") };
-                    if stanza.get_attr("id") == Some("large") {
+                    SessionEvent::Stanza(stanza) if stanza.get_attr("id") == Some("large") => {
                         assert_eq!(stanza.get_attr("type"), Some("error"));
                         large_refused = true;
                     }
-                }
+                    SessionEvent::Stanza(_) => {}
+                    other => panic!("the stranger, after stanza {number} on {}: {other:?}", server.name),
+                },
             }
         }
     }

@@ -104,9 +104,11 @@ async def test_a_button_falls_back_to_zero(board, owner):
 
 async def test_a_setting_is_counted_once_however_many_copies_the_server_sends(board, owner):
     for text in ("1", "0"):
-        since = owner.inbox.mark()
+        since, told = owner.inbox.mark(), board.program.mark()
         await owner.actuate(board.jid, "led", text, "boolean")
         await owner.value(wire.SENSORS, wire.sensor("led"), text, since)
+        await board.program.event("actuated", told, channel="led")
+    # One more round trip: a second copy would have been taken before it.
     await owner.say(board.jid, "status")
     assert len(board.program.told("actuated")) == 2
 
