@@ -387,14 +387,9 @@ fn unknown_option(at: Range<usize>, channel: &Channel, word: &str) -> ConditionE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        definition::{Behaviour, ChoiceOption, PublishPolicy, Role},
-        unit::Unit,
-        value::Value,
-    };
+    use crate::{definition::ChoiceOption, testing::channel};
     use Comparison::{Equal, GreaterOrEqual, Less, NotEqual};
     use alloc::{borrow::ToOwned, format, string::ToString};
-    use core::time::Duration;
 
     const TEMP: ChannelId = ChannelId(0);
     const SETPOINT: ChannelId = ChannelId(1);
@@ -402,34 +397,16 @@ mod tests {
     const MODE: ChannelId = ChannelId(3);
     const NOTE: ChannelId = ChannelId(4);
 
-    fn channel(name: &str, kind: Kind, starts: Value) -> Channel {
-        Channel {
-            name: name.to_owned(),
-            role: Role::Actuator,
-            label: name.to_owned(),
-            group: None,
-            kind,
-            unit: Unit::None,
-            range: None,
-            precision: None,
-            step: None,
-            starts,
-            settable: true,
-            behaviour: Behaviour::HOLD,
-            publish: PublishPolicy { every: None, change: None, gap: Duration::ZERO, heartbeat: None },
-        }
-    }
-
     fn channels() -> Vec<Channel> {
         let options = ["eco", "boost", "40", "off"]
             .map(|name| ChoiceOption { name: name.to_owned(), label: name.to_owned() })
             .to_vec();
         vec![
-            channel("temp", Kind::Float, Value::Float(0.0)),
-            channel("set-point", Kind::Integer, Value::Integer(0)),
-            channel("power", Kind::Boolean, Value::Boolean(false)),
-            channel("mode", Kind::Choice(options), Value::Choice(0)),
-            channel("note", Kind::Text(32), Value::Text(String::new())),
+            channel("temp", Kind::Float),
+            channel("set-point", Kind::Integer),
+            channel("power", Kind::Boolean),
+            channel("mode", Kind::Choice(options)),
+            channel("note", Kind::Text(32)),
         ]
     }
 
