@@ -7,8 +7,8 @@
 use std::{collections::BTreeMap, time::Duration};
 use thingfleet_device::{
     definition::{
-        ActuatorMode, Behaviour, Channel, ChannelId, ChoiceOption, Definition, Dialect, Kind, PublishPolicy,
-        Range, Role, Source,
+        ActuatorMode, Behaviour, Channel, ChoiceOption, Definition, Dialect, Kind, PublishPolicy, Range,
+        Role, Source,
     },
     device::Device,
     instance::{Access, Account, Addressing, Commissioning, Instance},
@@ -453,6 +453,3 @@ pub fn instance() -> Instance {
         actuators: ActuatorMode::Auto,
     }
 }
-
-/// Where a channel of [`kettle`] stands.
-pub const TEMP: ChannelId = ChannelId(0);

@@ -3,13 +3,9 @@
 use std::time::Duration;
 use thingfleet_device::{
     condition::Condition,
-    definition::{
-        ActuatorMode, Behaviour, Channel, ChannelId, Definition, Dialect, Kind, Operand, PublishPolicy, Role,
-        Source,
-    },
+    definition::{ActuatorMode, Channel, ChannelId, Definition, Dialect, Kind, Operand, Role, Source},
     model::{Model, ModelEvent},
     time::{Instant, UnixMillis},
-    unit::Unit,
     value::Value,
 };
 
@@ -40,21 +36,9 @@ pub(crate) fn float(name: &str, starts: f64, base: Source) -> Channel {
 
 /// A channel without range, rounding and modifiers.
 pub(crate) fn channel(name: &str, kind: Kind, starts: Value, base: Source) -> Channel {
-    Channel {
-        name: name.into(),
-        role: Role::Sensor,
-        label: String::new(),
-        group: None,
-        kind,
-        unit: Unit::None,
-        range: None,
-        precision: None,
-        step: None,
-        starts,
-        settable: false,
-        behaviour: Behaviour { base, ..Behaviour::HOLD },
-        publish: PublishPolicy { every: None, change: Some(0.0), gap: Duration::ZERO, heartbeat: None },
-    }
+    let mut channel = thingfleet_simulated::channel(name, Role::Sensor, kind, starts);
+    channel.behaviour.base = base;
+    channel
 }
 
 /// A switch that stays where it is put.
