@@ -4,6 +4,9 @@
 //! connect again and how to answer is the device's own business.
 
 mod setup;
+mod wireless;
+
+pub use wireless::Equipment;
 
 use crate::{
     fleet::{clock::Clock, health::Reporter},
@@ -13,7 +16,7 @@ use crate::{
     },
 };
 use setup::SetupTurn;
-use std::{pin::pin, sync::Arc};
+use std::{future::pending, pin::pin, sync::Arc};
 use thingfleet_device::{
     definition::{ChannelId, Definition},
     device::Device,
@@ -26,6 +29,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
     time::sleep_until,
 };
+use wireless::{Happened, Wireless};
 
 /// What somebody outside does to a device. The channel is bounded; whoever sends waits while it is full.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +38,8 @@ pub enum Command {
     Operate(ChannelId, Value),
     /// Replaces a reading until the behaviour moves it on.
     Inject(ChannelId, Value),
+    /// Presses (`true`) or releases the button on the device; held for five seconds it resets the device.
+    Button(bool),
     /// Says goodbye and leaves.
     Stop,
 }
@@ -44,6 +50,8 @@ pub struct Driver {
     session: Session,
     clock: Clock,
     setup: SetupTurn,
+    /// Only with a device that is commissioned over Bluetooth.
+    wireless: Option<Box<Wireless>>,
     commands: mpsc::Receiver<Command>,
     reporter: Reporter,
 }
@@ -57,6 +65,7 @@ impl Driver {
         connector: Arc<Connector>,
         clock: Clock,
         gate: Arc<Semaphore>,
+        equipment: Option<Equipment>,
         commands: mpsc::Receiver<Command>,
         reporter: Reporter,
     ) -> Self {
@@ -65,6 +74,7 @@ impl Driver {
             session: Session::new(connector),
             clock,
             setup: SetupTurn::new(gate),
+            wireless: equipment.map(|equipment| Box::new(Wireless::new(equipment))),
             commands,
             reporter,
         }
@@ -76,7 +86,11 @@ impl Driver {
         loop {
             let wake = self.drain();
             if *self.device.session() == SessionState::Stopped {
-                return self.session.closed().await;
+                self.session.closed().await;
+                if let Some(wireless) = self.wireless {
+                    wireless.closed().await;
+                }
+                return;
             }
             alarm.as_mut().reset(self.clock.real(wake));
             let input = tokio::select! {
@@ -84,6 +98,13 @@ impl Driver {
                 event = self.session.next() => self.translate(event),
                 command = self.commands.recv() => command.map_or(Input::Stop, Input::from),
                 () = self.setup.granted() => Input::SetupGranted,
+                happened = next_of(&mut self.wireless) => match happened {
+                    Happened::Input(input) => input,
+                    Happened::State(state) => {
+                        self.reporter.bluetooth(self.clock.now(), state);
+                        continue;
+                    }
+                },
             };
             self.device.handle_input(self.clock.now(), input);
         }
@@ -102,6 +123,19 @@ impl Driver {
                 }
                 Output::RequestSetup => self.setup.request(),
                 Output::ReleaseSetup => self.setup.release(),
+                output @ (Output::StartPeripheral
+                | Output::StopPeripheral
+                | Output::DisconnectClient
+                | Output::GattAnswer(_)
+                | Output::JoinNetwork(_)
+                | Output::LeaveNetwork
+                | Output::Store(_)
+                | Output::Erase) => {
+                    if let Some(wireless) = &mut self.wireless {
+                        let device = &self.device;
+                        wireless.carry_out(output, &device.instance().name, || device.peripheral());
+                    }
+                }
                 Output::Led(colour) => self.reporter.led(now, colour),
                 Output::Event(event) => self.reporter.event(now, event),
                 Output::WaitUntil(moment) => return moment,
@@ -121,11 +155,19 @@ impl Driver {
     }
 }
 
+async fn next_of(wireless: &mut Option<Box<Wireless>>) -> Happened {
+    match wireless {
+        Some(wireless) => wireless.next().await,
+        None => pending().await,
+    }
+}
+
 impl From<Command> for Input {
     fn from(command: Command) -> Self {
         match command {
             Command::Operate(channel, value) => Self::Operate(channel, value),
             Command::Inject(channel, value) => Self::Inject(channel, value),
+            Command::Button(is_down) => Self::Button(is_down),
             Command::Stop => Self::Stop,
         }
     }

@@ -11,7 +11,10 @@ mod limits;
 mod supervisor;
 
 use crate::{
-    driver::{Command, Driver},
+    ble::Pool,
+    driver::{Command, Driver, Equipment},
+    memory::Memory,
+    network::Networks,
     server::{PrivateServer, StartError},
     state::State,
     xmpp::{connect::Connector, tls::TrustError},
@@ -26,8 +29,9 @@ use std::{
 };
 use supervisor::{Supervisor, Turn};
 use thingfleet_device::{
+    commissioning::qr::Address,
     definition::Definition,
-    instance::{Account, Instance},
+    instance::{Account, Commissioning, Instance},
     jid::BareJid,
 };
 use thingfleet_schema::profile::{self, Remote, Server, Trust};
@@ -168,16 +172,24 @@ impl Fleet {
         let health = Health::new(seats.iter().map(|seat| &*seat.instance.name));
         let befriending = person.filter(|_| seats.len() <= MOST_FRIENDS).map(|person| {
             let friends = seats.iter().filter(|seat| seat.instance.owners.contains(&person.jid));
-            let friends = friends.map(Seat::friend).collect();
+            let friends = friends.filter_map(Seat::friend).collect();
             AbortOnDrop(tokio::spawn(befriend::befriend(Arc::clone(&connector), person.clone(), friends)))
         });
 
         let setups = if server.is_some() { PRIVATE_SETUPS } else { REMOTE_SETUPS };
         let gate = Arc::new(Semaphore::new(fleet.setup_concurrency.unwrap_or(setups).max(1)));
+        let pool = Pool::new(fleet.adapters.clone());
+        let networks: Networks = fleet.networks.clone().map(Arc::from);
         let (crew, reports) = (Arc::clone(&seats), Arc::clone(&health));
         let mut supervisor = Supervisor::new(move |number| {
             let (crew, connector, gate) = (Arc::clone(&crew), Arc::clone(&connector), Arc::clone(&gate));
             let reporter = reports.reporter(number);
+            let equipment = Equipment {
+                pool: Arc::clone(&pool),
+                networks: networks.clone(),
+                memory: Memory::volatile(),
+                address: Address([0xC0, 0, 0, 0, 0, 0]),
+            };
             async move {
                 let seat = &crew[number];
                 let commands = seat.take();
@@ -185,7 +197,11 @@ impl Fleet {
                 let clock = Clock::start();
                 let instance = Instance { epoch: wall_clock(), ..seat.instance.clone() };
                 let definition = Arc::clone(&seat.definition);
-                Driver::new(definition, instance, connector, clock, gate, commands, reporter).run().await;
+                let is_commissioned = instance.commissioning == Commissioning::Bluetooth;
+                let equipment = is_commissioned.then_some(equipment);
+                Driver::new(definition, instance, connector, clock, gate, equipment, commands, reporter)
+                    .run()
+                    .await;
             }
         });
         for (number, device) in fleet.devices.iter().enumerate() {
@@ -221,9 +237,12 @@ impl Fleet {
         self.server.as_ref()
     }
 
-    /// The devices' names and accounts, in the order of the profile.
-    pub fn devices(&self) -> impl Iterator<Item = (&str, &BareJid, &Definition)> {
-        self.seats.iter().map(|seat| (&*seat.instance.name, &seat.instance.account.jid, &*seat.definition))
+    /// The devices' names and accounts, in the order of the profile. One that is commissioned has its account later.
+    pub fn devices(&self) -> impl Iterator<Item = (&str, Option<&BareJid>, &Definition)> {
+        self.seats.iter().map(|seat| {
+            let jid = seat.instance.account.as_ref().map(|account| &account.jid);
+            (&*seat.instance.name, jid, &*seat.definition)
+        })
     }
 
     /// Does something to a device; waits while it has too many commands before it. Returns whether the device is
@@ -300,7 +319,7 @@ impl Seat {
     fn new(
         fleet: &profile::Fleet,
         device: &profile::Device,
-        account: Account,
+        account: Option<Account>,
         person: Option<&BareJid>,
     ) -> Self {
         let owners = match (&*device.owners, person) {
@@ -317,6 +336,8 @@ impl Seat {
             account,
             owners,
             commissioning: device.commissioning,
+            key: None,
+            stored: None,
             access: device.access.clone(),
             addressing: device.addressing.clone(),
             actuators: device.actuators,
@@ -324,12 +345,12 @@ impl Seat {
         Self { definition: Arc::clone(&device.definition), instance, commands: Mutex::new(None) }
     }
 
-    fn friend(&self) -> Friend {
-        Friend {
-            jid: self.instance.account.jid.clone(),
+    fn friend(&self) -> Option<Friend> {
+        Some(Friend {
+            jid: self.instance.account.as_ref()?.jid.clone(),
             name: self.instance.name.clone(),
             group: self.definition.title.clone(),
-        }
+        })
     }
 
     /// Takes the seat for a new task.

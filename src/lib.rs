@@ -3,8 +3,11 @@
 //! The device itself is in `thingfleet-device` and its YAML in `thingfleet-schema`; here are the bodies around it:
 //! streams, the private server, supervision. The program `thingfleet` is a thin command line over this library.
 
+pub mod ble;
 pub mod driver;
 pub mod fleet;
+pub mod memory;
+pub mod network;
 pub mod server;
 pub mod state;
 pub mod xmpp;

@@ -79,6 +79,8 @@ pub(crate) async fn fleet(remote: Remote, devices: Vec<profile::Device>) -> Resu
         server: profile::Server::Remote(remote),
         accounts: Accounts::Given,
         setup_concurrency: Some(8),
+        adapters: profile::Adapters::default(),
+        networks: None,
         devices,
     };
     Ok(Fleet::start(&fleet, &|_| {}).await?)

@@ -3,10 +3,14 @@
 use super::{Global, output};
 use serde_json::{Value as Json, json};
 use std::io;
-use thingfleet::fleet::health::{Notice, What};
+use thingfleet::{
+    ble,
+    fleet::health::{Notice, What},
+};
 use thingfleet_device::{
+    commissioning::journey::Step,
     definition::{Channel, ChannelId, Definition, Kind},
-    io::{ActuatorModeInForce, Colour, CommissioningStep, Event, Session},
+    io::{ActuatorModeInForce, Colour, Event, Handshake, Session},
     value::{Value, format_float},
 };
 
@@ -14,6 +18,7 @@ use thingfleet_device::{
 pub(super) fn print(notice: &Notice, definition: &Definition, global: &Global) -> io::Result<()> {
     let mut json = match &notice.what {
         What::Event(event) => event_json(event, definition),
+        What::Bluetooth(state) => bluetooth_json(state),
         What::Led(colour) => json!({ "event": "led", "colour": colour_name(*colour) }),
     };
     if global.json {
@@ -53,20 +58,61 @@ fn event_json(event: &Event, definition: &Definition) -> Json {
         Event::SetupFailed { why, next_step } => {
             json!({ "event": "setup-failed", "why": why, "next_step": next_step })
         }
-        Event::Commissioning(step) => {
+        Event::Handshake(step) => {
             let step = match step {
-                CommissioningStep::HelloSent => "hello-sent",
-                CommissioningStep::Mirrored => "mirrored",
-                CommissioningStep::OwnerAdded => "owner-added",
-                CommissioningStep::Done => "done",
+                Handshake::HelloSent => "hello-sent",
+                Handshake::Mirrored => "mirrored",
+                Handshake::OwnerAdded => "owner-added",
+                Handshake::Done => "done",
             };
-            json!({ "event": "commissioning", "step": step })
+            json!({ "event": "handshake", "step": step })
         }
+        Event::Commissioning(step) => step_json(step),
+    }
+}
+
+fn bluetooth_json(state: &ble::State) -> Json {
+    match state {
+        ble::State::Queued { ahead } => json!({ "event": "bluetooth", "state": "queued", "ahead": ahead }),
+        ble::State::Advertising { adapter, address } => json!({
+            "event": "bluetooth", "state": "advertising", "adapter": adapter, "address": address.to_string(),
+        }),
+        ble::State::Down(trouble) => json!({
+            "event": "bluetooth", "state": "down", "kind": trouble.kind.name(), "text": trouble.text,
+            "next_step": trouble.kind.next_step(),
+        }),
+    }
+}
+
+fn step_json(step: &Step) -> Json {
+    let of = |name: &str| json!({ "event": "commissioning", "step": name });
+    match step {
+        Step::Entered(stage) => json!({ "event": "commissioning", "stage": stage.name() }),
+        Step::ClientConnected => of("client-connected"),
+        Step::ClientGone => of("client-gone"),
+        Step::Written(characteristic) => {
+            json!({ "event": "commissioning", "step": "written", "characteristic": characteristic.name() })
+        }
+        Step::Rejected { characteristic, why } => json!({
+            "event": "commissioning", "step": "rejected", "characteristic": characteristic.name(),
+            "why": why.to_string(),
+        }),
+        Step::Incomplete(missing) => json!({
+            "event": "commissioning", "step": "incomplete",
+            "missing": missing.iter().map(|characteristic| characteristic.name()).collect::<Vec<_>>(),
+        }),
+        Step::NetworkFailed { ssid, why } => json!({
+            "event": "commissioning", "step": "network-failed", "ssid": ssid, "why": why.describe(),
+        }),
+        Step::GaveUp { why } => json!({ "event": "commissioning", "step": "gave-up", "why": why }),
+        Step::Reset => of("reset"),
     }
 }
 
 fn session_json(session: &Session) -> Json {
     match session {
+        Session::Commissioning => json!({ "event": "session", "state": "commissioning" }),
+        Session::Joining => json!({ "event": "session", "state": "joining" }),
         Session::Connecting => json!({ "event": "session", "state": "connecting" }),
         Session::SettingUp => json!({ "event": "session", "state": "setting-up" }),
         Session::Online => json!({ "event": "session", "state": "online" }),

@@ -7,6 +7,7 @@ use thingfleet::fleet::{
     Fleet,
     health::{Health, Snapshot, Trouble},
 };
+use thingfleet_device::jid::BareJid;
 use thingfleet_schema::profile;
 
 /// Troubled devices named in a line of health; the summary names more.
@@ -51,7 +52,7 @@ fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
     let ca_file = fleet.server().map(thingfleet::server::PrivateServer::ca_file);
     let devices: Vec<_> = fleet
         .devices()
-        .map(|(name, jid, definition)| json!({ "name": name, "jid": jid.as_str(), "kind": definition.kind }))
+        .map(|(name, jid, definition)| json!({ "name": name, "jid": jid.map(BareJid::as_str), "kind": definition.kind }))
         .collect();
     json!({
         "type": "started",

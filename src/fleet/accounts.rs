@@ -12,7 +12,7 @@ use crate::{
 };
 use std::{collections::VecDeque, sync::Arc};
 use thingfleet_device::{
-    instance::Account,
+    instance::{Account, Commissioning},
     io::StreamFailure,
     jid::{BareJid, JidError},
     value::Secret,
@@ -92,16 +92,20 @@ pub(super) async fn on_private_server(
     domain: &str,
     person: &Account,
     progress: Progress<'_>,
-) -> Result<Vec<Account>, AccountsError> {
+) -> Result<Vec<Option<Account>>, AccountsError> {
     let mut accounts = Vec::with_capacity(fleet.devices.len());
     for device in &fleet.devices {
+        if is_commissioned(device) {
+            accounts.push(None);
+            continue;
+        }
         let (jid, password) = match &device.account {
             Some(given) => given.clone(),
             None => (own_jid(device, domain)?, random_password()),
         };
-        accounts.push(account(device, jid, password));
+        accounts.push(Some(account(device, jid, password)));
     }
-    let wanted = std::iter::once(person).chain(&accounts);
+    let wanted = std::iter::once(person).chain(accounts.iter().flatten());
     let wanted = wanted.map(|account| (account.jid.clone(), account.password.clone())).collect();
     let made = register(wanted, connector, domain, PRIVATE_STREAMS, progress).await;
     match made.failure {
@@ -125,16 +129,17 @@ pub(super) async fn on_remote_server(
     connector: &Arc<Connector>,
     domain: &str,
     progress: Progress<'_>,
-) -> Result<(Vec<Account>, Option<State>), AccountsError> {
+) -> Result<(Vec<Option<Account>>, Option<State>), AccountsError> {
     match fleet.accounts {
         Accounts::Given => Ok((given(fleet)?, None)),
         Accounts::Register => {
             let mut state = State::open(&fleet.name)?;
-            let jids = fleet.devices.iter().map(|device| own_jid(device, domain));
-            let jids = jids.collect::<Result<Vec<_>, _>>()?;
-            state.prepare(&jids)?;
+            let own =
+                |device| if is_commissioned(device) { Ok(None) } else { own_jid(device, domain).map(Some) };
+            let jids = fleet.devices.iter().map(own).collect::<Result<Vec<_>, _>>()?;
+            state.prepare(jids.iter().flatten())?;
             let known = |jid: &BareJid| state.account(jid).expect("every account was prepared");
-            let wanted = jids.iter().filter(|jid| !known(jid).1);
+            let wanted = jids.iter().flatten().filter(|jid| !known(jid).1);
             let wanted = wanted.map(|jid| (jid.clone(), known(jid).0.clone())).collect();
             let made = register(wanted, connector, domain, REMOTE_STREAMS, progress).await;
             // What was made is remembered even if the rest failed. An account that existed is not: whether the
@@ -145,20 +150,27 @@ pub(super) async fn on_remote_server(
             }
             let accounts = fleet.devices.iter().zip(jids);
             let accounts = accounts.map(|(device, jid)| {
+                let jid = jid?;
                 let password = state.account(&jid).expect("every account was prepared").0.clone();
-                account(device, jid, password)
+                Some(account(device, jid, password))
             });
             Ok((accounts.collect(), Some(state)))
         }
     }
 }
 
-fn given(fleet: &Fleet) -> Result<Vec<Account>, AccountsError> {
+fn given(fleet: &Fleet) -> Result<Vec<Option<Account>>, AccountsError> {
     let of = |device: &Device| match &device.account {
-        Some((jid, password)) => Ok(account(device, jid.clone(), password.clone())),
+        _ if is_commissioned(device) => Ok(None),
+        Some((jid, password)) => Ok(Some(account(device, jid.clone(), password.clone()))),
         None => Err(AccountsError::Missing { device: device.name.clone() }),
     };
     fleet.devices.iter().map(of).collect()
+}
+
+/// Whether a device gets its account from whoever commissions it.
+fn is_commissioned(device: &Device) -> bool {
+    device.commissioning == Commissioning::Bluetooth
 }
 
 fn own_jid(device: &Device, domain: &str) -> Result<BareJid, AccountsError> {

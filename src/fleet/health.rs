@@ -3,6 +3,7 @@
 //! Drivers report here and nowhere else. Reporting never waits: counters are atomic, and a watcher that is too slow
 //! loses the oldest events, which are counted.
 
+use crate::ble;
 use futures::FutureExt as _;
 use std::{
     collections::BTreeMap,
@@ -87,6 +88,8 @@ pub enum What {
     Event(Event),
     /// Its light changed.
     Led(Colour),
+    /// Its Bluetooth peripheral stands here now.
+    Bluetooth(ble::State),
 }
 
 /// A fleet's health at one moment. Counters count from the start of the fleet.
@@ -96,6 +99,10 @@ pub struct Snapshot {
     pub devices: usize,
     /// Not switched on yet.
     pub off: usize,
+    /// Waiting to be commissioned over Bluetooth.
+    pub commissioning: usize,
+    /// Joining the network.
+    pub joining: usize,
     /// Opening a stream.
     pub connecting: usize,
     /// Signed on, setting up roster and nodes.
@@ -203,6 +210,8 @@ impl Health {
             match &state.condition {
                 Condition::Off => snapshot.off += 1,
                 Condition::Restarting => snapshot.restarting += 1,
+                Condition::On(Session::Commissioning) => snapshot.commissioning += 1,
+                Condition::On(Session::Joining) => snapshot.joining += 1,
                 Condition::On(Session::Connecting) => snapshot.connecting += 1,
                 Condition::On(Session::SettingUp) => snapshot.setting_up += 1,
                 Condition::On(Session::Online) => snapshot.online += 1,
@@ -235,7 +244,12 @@ impl Health {
                 Condition::Off
                 | Condition::Restarting
                 | Condition::On(
-                    Session::Connecting | Session::SettingUp | Session::Online | Session::Stopped,
+                    Session::Commissioning
+                    | Session::Joining
+                    | Session::Connecting
+                    | Session::SettingUp
+                    | Session::Online
+                    | Session::Stopped,
                 ) => {}
             }
             if let Some((why, next_step)) = &state.setup_failure {
@@ -296,6 +310,11 @@ impl Reporter {
         self.tell(at, What::Led(colour));
     }
 
+    /// The device's peripheral changed its state.
+    pub(crate) fn bluetooth(&self, at: Instant, state: ble::State) {
+        self.tell(at, What::Bluetooth(state));
+    }
+
     /// The device told an event.
     pub(crate) fn event(&self, at: Instant, event: Event) {
         let counters = &self.health.counters;
@@ -318,7 +337,7 @@ impl Reporter {
                 tracing::warn!(device = %self.slot().name, why, next_step, "the nodes cannot be set up");
                 self.slot().lock().setup_failure = Some((why.clone(), next_step));
             }
-            Event::Reading(..) | Event::Rule(_) | Event::Commissioning(_) => {}
+            Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) | Event::Commissioning(_) => {}
         }
         self.tell(at, What::Event(event));
     }
@@ -334,7 +353,12 @@ impl Reporter {
                 tracing::warn!(device = %name, kind = failure.kind.name(), text = failure.text, retry_in_ms,
                     "the stream is down");
             }
-            Session::Connecting | Session::SettingUp | Session::Online | Session::Stopped => {
+            Session::Commissioning
+            | Session::Joining
+            | Session::Connecting
+            | Session::SettingUp
+            | Session::Online
+            | Session::Stopped => {
                 tracing::debug!(device = %name, ?session, "session");
             }
         }

@@ -5,6 +5,7 @@
 //! does not know how values come about ([`crate::model`]).
 
 use crate::{
+    commissioning::journey::Stage,
     definition::{ChannelId, Definition, Kind, Role},
     instance::{Addressing, Instance},
     io::{ActuatorModeInForce, Event, Output},
@@ -68,7 +69,8 @@ impl Context<'_> {
     }
 
     fn own(&self) -> &BareJid {
-        &self.instance.account.jid
+        let account = self.instance.account.as_ref();
+        &account.expect("there is no stream, and so nothing to say, without an account").jid
     }
 }
 
@@ -111,6 +113,23 @@ impl Agent {
     /// Whether the set-up was refused for good, so that the device is online without nodes.
     pub(crate) fn is_refused(&self) -> bool {
         self.setup.phase == Phase::Refused
+    }
+
+    /// How far it has come with its owner on the present stream.
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        self.jid.as_ref()?;
+        match self.setup.phase {
+            Phase::Offline | Phase::Greeting { .. } => None,
+            Phase::Mirroring { .. } => Some(Stage::HelloSent),
+            Phase::Adding => Some(Stage::Mirrored),
+            Phase::Queueing
+            | Phase::Listing
+            | Phase::Preparing(_)
+            | Phase::Affiliating(_)
+            | Phase::Subscribing
+            | Phase::Fetching => Some(Stage::OwnerInRoster),
+            Phase::Ready | Phase::Refused => Some(Stage::Done),
+        }
     }
 
     /// A stream is up.
@@ -257,7 +276,7 @@ impl Agent {
         };
         let known = &mut self.known[usize::from(id.0)];
         // An event may come twice, and a server may not say who published: what we know already is no news.
-        if written.is_echo(&cx.instance.account.jid) || (written.by.is_none() && *known == written.text) {
+        if written.is_echo(cx.own()) || (written.by.is_none() && *known == written.text) {
             return;
         }
         let Some(text) = written.text else {

@@ -37,6 +37,8 @@ pub struct Definition {
     pub actuators: ActuatorMode,
     /// Which words are used for types and units on the wire.
     pub dialect: Dialect,
+    /// How a new device is met over Bluetooth.
+    pub bluetooth: Bluetooth,
     /// Bindings of channels to the drivers of a real board.
     pub firmware: Vec<Binding>,
 }
@@ -350,6 +352,104 @@ pub enum Dialect {
     Thesis,
     /// The reference firmware's: `double`, `bool`, `uint`/`int`, `string`, and no unit.
     Firmware,
+}
+
+/// How a new device is met over Bluetooth, and how long it waits in each step (thesis 4.1 to 4.3). Times are real time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bluetooth {
+    /// Name over the air, 1 to 29 bytes.
+    pub name: String,
+    /// Appearance (Assigned Numbers, 2.6); 0 is unknown.
+    pub appearance: u16,
+    /// Company identifier in the advertisement; 0xFFFF is for those that have none.
+    pub company: u16,
+    /// Where Setup Done is.
+    pub layout: Layout,
+    /// Whether Device Information can be subscribed to, as in the reference firmware.
+    pub notify: bool,
+    /// How writes are protected.
+    pub security: Security,
+    /// How long a connected client may do nothing before it is sent away.
+    pub idle: Duration,
+    /// How often a network is tried, at least once.
+    pub join_attempts: u8,
+    /// How long one attempt to join may take.
+    pub join: Duration,
+    /// How long the first session may take from the network to sign-on, over all attempts.
+    pub session: Duration,
+    /// How long the owner may take to mirror the greeting.
+    pub mirror: Duration,
+}
+
+/// Where Setup Done is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layout {
+    /// In the service of the credentials, as in the thesis.
+    #[default]
+    OneService,
+    /// In a second service, as in the reference firmware.
+    TwoServices,
+}
+
+/// How writes over Bluetooth are protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Security {
+    /// Not at all, as the reference client has it.
+    #[default]
+    Open,
+    /// The link must be encrypted: LE Secure Connections, Just Works (Mode 1 Level 2).
+    Encrypted,
+    /// Each value is a sealed box for the key in the QR code.
+    Sealed,
+}
+
+impl Security {
+    /// Its number in the advertisement.
+    pub const fn level(self) -> u8 {
+        match self {
+            Self::Open => 0,
+            Self::Encrypted => 1,
+            Self::Sealed => 2,
+        }
+    }
+
+    /// The level with that number.
+    pub const fn with_level(level: u8) -> Option<Self> {
+        match level {
+            0 => Some(Self::Open),
+            1 => Some(Self::Encrypted),
+            2 => Some(Self::Sealed),
+            _ => None,
+        }
+    }
+
+    /// Its word in definitions and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Encrypted => "encrypted",
+            Self::Sealed => "sealed",
+        }
+    }
+}
+
+impl Bluetooth {
+    /// The values of a definition that says nothing, for a device with this name over the air.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            appearance: 0,
+            company: 0xFFFF,
+            layout: Layout::OneService,
+            notify: false,
+            security: Security::Open,
+            idle: Duration::from_mins(1),
+            join_attempts: 3,
+            join: Duration::from_secs(20),
+            session: Duration::from_mins(2),
+            mirror: Duration::from_mins(10),
+        }
+    }
 }
 
 /// A channel bound to a driver of a real board.

@@ -14,12 +14,19 @@
 //!  any ─ down, needs a person ─► Failed           └─ up again, resumed ─► where it was
 //!  any ─ Stop ─► Stopped
 //! ```
+//!
+//! A device that is commissioned over Bluetooth begins in Commissioning, or in Joining with what its memory holds, and
+//! comes to Connecting with its network; that part is in [`commissioning`] and follows
+//! [`crate::commissioning::journey`].
+
+mod commissioning;
 
 use crate::{
     agent::{Agent, Context},
     backoff::Backoff,
+    commissioning::gatt::Peripheral,
     definition::{ChannelId, Definition},
-    instance::Instance,
+    instance::{Commissioning, Instance},
     io::{Colour, Event, Input, Output, Session, StreamFailure},
     random::Stream,
     time::Instant,
@@ -27,6 +34,7 @@ use crate::{
     world::{World, WorldEvent},
 };
 use alloc::collections::VecDeque;
+use commissioning::Journey;
 use core::ops::Deref;
 
 /// One device. `D` is however the body shares definitions: `Arc`, a plain reference, a box.
@@ -39,6 +47,8 @@ pub struct Device<D> {
     agent: Agent,
     random: Stream,
     session: Session,
+    /// Its way to an owner; only with [`Commissioning::Bluetooth`].
+    journey: Option<Journey>,
     /// When to open the stream again; only in [`Session::Waiting`].
     reconnect_at: Option<Instant>,
     backoff: Backoff,
@@ -56,13 +66,18 @@ impl<D: Deref<Target = Definition>> Device<D> {
             definition,
             now: Instant::START,
             session: Session::Stopped,
+            journey: None,
             reconnect_at: None,
             backoff: Backoff::default(),
             led: None,
             outputs: VecDeque::new(),
             instance,
         };
-        device.connect();
+        device.show(Colour::Red);
+        match device.instance.commissioning {
+            Commissioning::Preset | Commissioning::Handshake => device.connect(),
+            Commissioning::Bluetooth => device.set_out(),
+        }
         device
     }
 
@@ -74,17 +89,28 @@ impl<D: Deref<Target = Definition>> Device<D> {
             Input::Timeout => {}
             Input::StreamUp { jid, resumed } => self.stream_up(jid, resumed),
             Input::StreamDown(failure) => self.stream_down(failure),
-            Input::Stanza(stanza) => self.with_agent(|agent, cx| agent.stanza(cx, &stanza)),
+            Input::Stanza(stanza) if self.has_stream() => {
+                self.with_agent(|agent, cx| agent.stanza(cx, &stanza));
+            }
+            // Too late: the stream it came from was given up.
+            Input::Stanza(_) => {}
             Input::SetupGranted => self.with_agent(Agent::setup_granted),
             Input::Operate(channel, value) => {
                 self.with_agent(|agent, cx| agent.actuate(cx, channel, &value, None));
             }
             Input::Inject(channel, value) => self.with_agent(|agent, cx| agent.inject(cx, channel, &value)),
+            Input::ClientConnected => self.client_connected(),
+            Input::ClientGone => self.client_gone(),
+            Input::GattWrite(write) => self.gatt_write(&write),
+            Input::NetworkUp => self.network_up(),
+            Input::NetworkDown(failure) => self.network_down(failure),
+            Input::Button(is_down) => self.button(is_down),
             Input::Stop => self.stop(),
         }
         self.with_agent(Agent::timeout);
         self.reconnect();
         self.show_state();
+        self.travel();
     }
 
     /// Gives the next thing to do.
@@ -102,6 +128,11 @@ impl<D: Deref<Target = Definition>> Device<D> {
         &self.instance
     }
 
+    /// What a radio has to be while [`Output::StartPeripheral`] holds.
+    pub fn peripheral(&self) -> Peripheral {
+        Peripheral::new(&self.definition, &self.instance)
+    }
+
     /// The present value of a channel.
     pub fn value(&self, channel: ChannelId) -> &Value {
         self.world.value(channel)
@@ -113,7 +144,8 @@ impl<D: Deref<Target = Definition>> Device<D> {
     }
 
     fn deadline(&self) -> Instant {
-        let due = [self.reconnect_at, self.agent.deadline()].into_iter().flatten();
+        let journey = self.journey.as_ref().and_then(Journey::deadline);
+        let due = [self.reconnect_at, self.agent.deadline(), journey].into_iter().flatten();
         due.fold(self.world.deadline(), Instant::min)
     }
 
@@ -139,8 +171,24 @@ impl<D: Deref<Target = Definition>> Device<D> {
 
     fn connect(&mut self) {
         self.reconnect_at = None;
-        self.outputs.push_back(Output::OpenStream(self.instance.account.clone()));
-        self.enter(Session::Connecting);
+        // Without an account there is nothing to connect; a body that gives none to a preset device has one that
+        // stays off.
+        if let Some(account) = &self.instance.account {
+            self.outputs.push_back(Output::OpenStream(account.clone()));
+            self.enter(Session::Connecting);
+        }
+    }
+
+    fn has_stream(&self) -> bool {
+        match self.session {
+            Session::SettingUp | Session::Online => true,
+            Session::Commissioning
+            | Session::Joining
+            | Session::Connecting
+            | Session::Waiting { .. }
+            | Session::Failed(_)
+            | Session::Stopped => false,
+        }
     }
 
     fn reconnect(&mut self) {
@@ -156,7 +204,11 @@ impl<D: Deref<Target = Definition>> Device<D> {
                 self.with_agent(|agent, cx| agent.stream_up(cx, jid, resumed));
             }
             // Too late: the device was stopped, or has given up, while the stream opened.
-            Session::Stopped | Session::Failed(_) | Session::Waiting { .. } => {
+            Session::Commissioning
+            | Session::Joining
+            | Session::Stopped
+            | Session::Failed(_)
+            | Session::Waiting { .. } => {
                 self.outputs.push_back(Output::CloseStream);
             }
             Session::SettingUp | Session::Online => {}
@@ -166,9 +218,16 @@ impl<D: Deref<Target = Definition>> Device<D> {
     fn stream_down(&mut self, failure: StreamFailure) {
         match self.session {
             Session::Connecting | Session::SettingUp | Session::Online => {}
-            Session::Waiting { .. } | Session::Failed(_) | Session::Stopped => return,
+            Session::Commissioning
+            | Session::Joining
+            | Session::Waiting { .. }
+            | Session::Failed(_)
+            | Session::Stopped => return,
         }
         self.with_agent(Agent::stream_down);
+        if self.journey_ends_with(&failure) {
+            return;
+        }
         if !failure.kind.is_transient() {
             return self.enter(Session::Failed(failure));
         }
@@ -182,10 +241,19 @@ impl<D: Deref<Target = Definition>> Device<D> {
         if self.session == Session::Stopped {
             return;
         }
+        self.hang_up();
+        self.journey = None;
+        if self.session == Session::Commissioning {
+            self.outputs.push_back(Output::StopPeripheral);
+        }
+        self.enter(Session::Stopped);
+    }
+
+    /// Says goodbye and closes the stream, or gives up opening it.
+    fn hang_up(&mut self) {
         self.with_agent(Agent::stop);
         self.outputs.push_back(Output::CloseStream);
         self.reconnect_at = None;
-        self.enter(Session::Stopped);
     }
 
     /// Follows the agent from setting up to online, and shows the colour that goes with the state.
@@ -197,7 +265,9 @@ impl<D: Deref<Target = Definition>> Device<D> {
                 self.enter(Session::Online);
             }
             Session::Online if !settled => self.enter(Session::SettingUp),
-            Session::Connecting
+            Session::Commissioning
+            | Session::Joining
+            | Session::Connecting
             | Session::SettingUp
             | Session::Online
             | Session::Waiting { .. }
@@ -209,11 +279,17 @@ impl<D: Deref<Target = Definition>> Device<D> {
     fn enter(&mut self, session: Session) {
         self.outputs.push_back(Output::Event(Event::Session(session.clone())));
         self.session = session;
-        let colour = match self.session {
-            Session::Connecting | Session::SettingUp | Session::Waiting { .. } => Colour::Yellow,
+        self.show(match self.session {
+            Session::Commissioning => Colour::Blue,
+            Session::Joining | Session::Connecting | Session::SettingUp | Session::Waiting { .. } => {
+                Colour::Yellow
+            }
             Session::Online => Colour::Green,
             Session::Failed(_) | Session::Stopped => Colour::Red,
-        };
+        });
+    }
+
+    fn show(&mut self, colour: Colour) {
         if self.led != Some(colour) {
             self.led = Some(colour);
             self.outputs.push_back(Output::Led(colour));

@@ -1,6 +1,7 @@
 //! One device of a kind: its name, its account and its people.
 
 use crate::{
+    commissioning::{credentials::Stored, seal::DeviceKey},
     definition::{ActuatorMode, ChannelId},
     jid::BareJid,
     time::UnixMillis,
@@ -25,12 +26,16 @@ pub struct Instance {
     pub speed: f64,
     /// Values at power-on that differ from the definition's.
     pub starts: Vec<(ChannelId, Value)>,
-    /// The account it signs in with.
-    pub account: Account,
+    /// The account it signs in with; `None` for a device that gets it by commissioning.
+    pub account: Option<Account>,
     /// People who may read, command and control it from the start.
     pub owners: Vec<BareJid>,
     /// How it comes to its owners.
     pub commissioning: Commissioning,
+    /// Its key, for values sealed to it; a device without one refuses them.
+    pub key: Option<DeviceKey>,
+    /// What its non-volatile memory held when it was switched on.
+    pub stored: Option<Stored>,
     /// Who may read its nodes.
     pub access: Access,
     /// Where its nodes live.
@@ -58,6 +63,8 @@ pub enum Commissioning {
     Preset,
     /// It says hello to the first owner, waits for the mirror, adds the owner and says `Setup done!` (thesis 4.3).
     Handshake,
+    /// It waits to be given network, account and owner over Bluetooth, and then greets that owner.
+    Bluetooth,
 }
 
 /// Who may read the nodes (`pubsub#access_model`).

@@ -1,6 +1,17 @@
 //! What goes into a device and what comes out of it.
 
-use crate::{definition::ChannelId, instance::Account, time::Instant, value::Value, xml::Element};
+use crate::{
+    commissioning::{
+        credentials::{Network, Stored},
+        gatt::{AttError, Write},
+        journey::{NetworkFailure, Step},
+    },
+    definition::ChannelId,
+    instance::Account,
+    time::Instant,
+    value::Value,
+    xml::Element,
+};
 use alloc::{boxed::Box, string::String};
 
 /// Something that happened to the device.
@@ -25,6 +36,18 @@ pub enum Input {
     Operate(ChannelId, Value),
     /// A reading replaced from outside, until the behaviour moves it on.
     Inject(ChannelId, Value),
+    /// A client connected to the peripheral.
+    ClientConnected,
+    /// That client is gone, with whatever it had not finished.
+    ClientGone,
+    /// A client wrote a value. It is answered with [`Output::GattAnswer`] before anything else is waited for.
+    GattWrite(Write),
+    /// The network asked for with [`Output::JoinNetwork`] is joined.
+    NetworkUp,
+    /// That network cannot be joined, or is gone.
+    NetworkDown(NetworkFailure),
+    /// The button on the device is pressed (`true`) or released.
+    Button(bool),
     /// Leave: say goodbye and close the stream.
     Stop,
 }
@@ -43,6 +66,22 @@ pub enum Output {
     RequestSetup,
     /// Give that permission back, or withdraw the request for it. Without either it means nothing.
     ReleaseSetup,
+    /// Be the device's peripheral: advertise, and serve its table ([`crate::device::Device::peripheral`]).
+    StartPeripheral,
+    /// Be it no longer, once the last answer is out.
+    StopPeripheral,
+    /// Send the client away that does nothing.
+    DisconnectClient,
+    /// The answer to the write that has just come in.
+    GattAnswer(Result<(), AttError>),
+    /// Join this network; answer with [`Input::NetworkUp`] or [`Input::NetworkDown`].
+    JoinNetwork(Network),
+    /// Leave the network, or give up joining it. No answer is expected.
+    LeaveNetwork,
+    /// Keep this over a restart, instead of what was kept before.
+    Store(Stored),
+    /// Forget what was kept.
+    Erase,
     /// Show this colour.
     Led(Colour),
     /// Tell whoever watches.
@@ -208,8 +247,10 @@ pub enum Event {
         /// What a person can do about it.
         next_step: &'static str,
     },
-    /// A step of coming to an owner is done.
-    Commissioning(CommissioningStep),
+    /// The greeting of the owner has come to this (thesis 4.3).
+    Handshake(Handshake),
+    /// A step of being commissioned over Bluetooth.
+    Commissioning(Step),
 }
 
 /// The actuator mode that was settled on for this server.
@@ -221,9 +262,9 @@ pub enum ActuatorModeInForce {
     Transient,
 }
 
-/// Steps of the hello handshake (thesis 4.3).
+/// Steps of greeting an owner (thesis 4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommissioningStep {
+pub enum Handshake {
     /// Hello was sent.
     HelloSent,
     /// The owner sent it back.
@@ -237,6 +278,10 @@ pub enum CommissioningStep {
 /// State of a device's session, as a watcher sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Session {
+    /// Waiting to be commissioned over Bluetooth.
+    Commissioning,
+    /// Joining the network.
+    Joining,
     /// Opening a stream.
     Connecting,
     /// Bound; roster and nodes are being set up.

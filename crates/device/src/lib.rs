@@ -12,6 +12,7 @@ mod agent;
 mod backoff;
 mod behaviour;
 mod channel;
+pub mod commissioning;
 pub mod condition;
 pub mod definition;
 pub mod device;

@@ -2,8 +2,8 @@
 
 use crate::{
     definition::{
-        ActuatorMode, Behaviour, Channel, ChoiceOption, Definition, Dialect, Kind, PublishPolicy, Range,
-        Role, Source,
+        ActuatorMode, Behaviour, Bluetooth, Channel, ChoiceOption, Definition, Dialect, Kind, PublishPolicy,
+        Range, Role, Source,
     },
     instance::{Access, Account, Addressing, Commissioning, Instance},
     jid::BareJid,
@@ -81,6 +81,7 @@ pub(crate) fn kettle() -> Definition {
         hello: "Hi from the ESP32. Please mirror this message!".to_string(),
         actuators: ActuatorMode::Auto,
         dialect: Dialect::Thesis,
+        bluetooth: Bluetooth::named("Electric kettle"),
         firmware: Vec::new(),
     }
 }
@@ -94,13 +95,15 @@ pub(crate) fn instance() -> Instance {
         epoch: UnixMillis(1_700_000_000_000),
         speed: 1.0,
         starts: Vec::new(),
-        account: Account {
+        account: Some(Account {
             jid: BareJid::parse("kettle-1@example.org").unwrap(),
             password: Secret::new("secret"),
             resource: "thingfleet".to_string(),
-        },
+        }),
         owners: vec![BareJid::parse("juliet@example.org").unwrap()],
         commissioning: Commissioning::Preset,
+        key: None,
+        stored: None,
         access: Access::Presence,
         addressing: Addressing::Pep,
         actuators: ActuatorMode::Auto,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use thingfleet_device::{
     instance::{Access, Commissioning},
-    io::{ActuatorModeInForce, CommissioningStep, Event, FailureKind, Input, Session, StreamFailure},
+    io::{ActuatorModeInForce, Event, FailureKind, Handshake, Input, Session, StreamFailure},
     ns,
     value::Value,
     xml::Element,
@@ -215,19 +215,11 @@ fn hello_is_mirrored_by_the_owner_and_nobody_else() {
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Commissioning(step) => Some(*step),
+            Event::Handshake(step) => Some(*step),
             _ => None,
         })
         .collect();
-    assert_eq!(
-        steps,
-        [
-            CommissioningStep::HelloSent,
-            CommissioningStep::Mirrored,
-            CommissioningStep::OwnerAdded,
-            CommissioningStep::Done
-        ]
-    );
+    assert_eq!(steps, [Handshake::HelloSent, Handshake::Mirrored, Handshake::OwnerAdded, Handshake::Done]);
     assert_eq!(rig.device.session(), &Session::Online);
     assert_eq!(rig.server.roster, ["juliet@example.org"]);
     assert!(rig.take_sent().iter().any(|stanza| stanza.contains("<body>Setup done!</body>")));

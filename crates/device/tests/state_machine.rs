@@ -39,6 +39,8 @@ fn states() -> Vec<Kettle> {
 
 fn name(session: &Session) -> &'static str {
     match session {
+        Session::Commissioning => "Commissioning",
+        Session::Joining => "Joining",
         Session::Connecting => "Connecting",
         Session::SettingUp => "SettingUp",
         Session::Online => "Online",
@@ -59,6 +61,14 @@ fn stream_outputs(device: &mut Kettle) -> &'static str {
             Output::Send(_)
             | Output::RequestSetup
             | Output::ReleaseSetup
+            | Output::StartPeripheral
+            | Output::StopPeripheral
+            | Output::DisconnectClient
+            | Output::GattAnswer(_)
+            | Output::JoinNetwork(_)
+            | Output::LeaveNetwork
+            | Output::Store(_)
+            | Output::Erase
             | Output::Led(_)
             | Output::Event(_) => {}
         }

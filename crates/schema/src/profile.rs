@@ -33,6 +33,10 @@ pub struct Fleet {
     pub accounts: Accounts,
     /// How many devices may create nodes at the same time, at least one; `None` lets the program choose by the server.
     pub setup_concurrency: Option<usize>,
+    /// The Bluetooth adapters on which its devices wait to be commissioned.
+    pub adapters: Adapters,
+    /// The wireless networks its devices find; `None` means that every network is there and takes every password.
+    pub networks: Option<Vec<Network>>,
     /// The devices, in order; names are unique over all groups.
     pub devices: Vec<Device>,
 }
@@ -47,6 +51,51 @@ pub enum Server {
     },
     /// A server that is there already.
     Remote(Remote),
+}
+
+/// The Bluetooth adapters of a fleet. One adapter is one device at a time; the others wait for their turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Adapters {
+    /// Every adapter that BlueZ has, also those that come later.
+    #[default]
+    Auto,
+    /// These.
+    Named(Vec<Adapter>),
+    /// Virtual controllers: each connection to this address is one of its own, as with rootcanal and with
+    /// `scripts/air.py`.
+    Virtual {
+        /// Host and port: `127.0.0.1:6402`.
+        address: String,
+    },
+}
+
+/// One Bluetooth adapter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adapter {
+    /// BlueZ's, by its name: `hci0`.
+    BlueZ(String),
+    /// A controller that speaks HCI over H4 on TCP, at this host and port.
+    Tcp(String),
+    /// A controller that speaks HCI over H4 on a serial line.
+    Serial {
+        /// The device file.
+        path: PathBuf,
+        /// Bits a second.
+        baud: u32,
+    },
+}
+
+/// A wireless network that devices find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Its name, 1 to 32 bytes.
+    pub ssid: String,
+    /// Its password; empty where it has none.
+    pub password: Secret,
+    /// Signal at the devices, in dBm; the weaker, the longer it takes to join, and under -90 nothing is found.
+    pub signal: i8,
+    /// Whether it is there.
+    pub is_present: bool,
 }
 
 /// How to reach a server.

@@ -6,13 +6,18 @@
 
 use std::{collections::BTreeMap, time::Duration};
 use thingfleet_device::{
+    commissioning::{
+        credentials::{Network, Stored},
+        gatt::AttError,
+        journey::NetworkFailure,
+    },
     definition::{
-        ActuatorMode, Behaviour, Channel, ChoiceOption, Definition, Dialect, Kind, PublishPolicy, Range,
-        Role, Source,
+        ActuatorMode, Behaviour, Bluetooth, Channel, ChoiceOption, Definition, Dialect, Kind, PublishPolicy,
+        Range, Role, Source,
     },
     device::Device,
     instance::{Access, Account, Addressing, Commissioning, Instance},
-    io::{Event, FailureKind, Input, Output, StreamFailure},
+    io::{Colour, Event, FailureKind, Input, Output, StreamFailure},
     jid::BareJid,
     ns,
     time::{Instant, UnixMillis},
@@ -266,6 +271,20 @@ pub struct Rig {
     pub stanzas: u64,
     /// Whether the server resumes the session (XEP-0198) when a stream is opened again.
     pub resumes: bool,
+    /// How joining the network ends; `None` lets the device wait in vain.
+    pub network: Option<Result<(), NetworkFailure>>,
+    /// The network it joined or tried to, last.
+    pub joining: Option<Network>,
+    /// Whether it wants to be a peripheral.
+    pub is_peripheral: bool,
+    /// How often it sent a client away.
+    pub disconnects: usize,
+    /// Its answers to writes, in order.
+    pub answers: Vec<Result<(), AttError>>,
+    /// What is in its memory.
+    pub memory: Option<Stored>,
+    /// The colour of its light.
+    pub led: Option<Colour>,
 }
 
 impl Rig {
@@ -282,6 +301,13 @@ impl Rig {
             resumes: false,
             keeps_history: true,
             stanzas: 0,
+            network: Some(Ok(())),
+            joining: None,
+            is_peripheral: false,
+            disconnects: 0,
+            answers: Vec::new(),
+            memory: None,
+            led: None,
         };
         rig.feed(Input::Timeout);
         rig
@@ -325,7 +351,22 @@ impl Rig {
                     }
                     Output::RequestSetup => inputs.push(Input::SetupGranted),
                     Output::Event(event) if self.keeps_history => self.events.push(event),
-                    Output::Event(_) | Output::CloseStream | Output::ReleaseSetup | Output::Led(_) => {}
+                    Output::StartPeripheral => self.is_peripheral = true,
+                    Output::StopPeripheral => self.is_peripheral = false,
+                    Output::DisconnectClient => self.disconnects += 1,
+                    Output::GattAnswer(answer) => self.answers.push(answer),
+                    Output::JoinNetwork(network) => {
+                        self.joining = Some(network);
+                        inputs.extend(self.network.map(|outcome| match outcome {
+                            Ok(()) => Input::NetworkUp,
+                            Err(failure) => Input::NetworkDown(failure),
+                        }));
+                    }
+                    Output::LeaveNetwork => self.joining = None,
+                    Output::Store(stored) => self.memory = Some(stored),
+                    Output::Erase => self.memory = None,
+                    Output::Led(colour) => self.led = Some(colour),
+                    Output::Event(_) | Output::CloseStream | Output::ReleaseSetup => {}
                 }
             }
         }
@@ -428,6 +469,7 @@ pub fn kettle() -> Definition {
         hello: "Hi from the ESP32. Please mirror this message!".into(),
         actuators: ActuatorMode::Auto,
         dialect: Dialect::Thesis,
+        bluetooth: Bluetooth::named("Electric kettle"),
         firmware: Vec::new(),
     }
 }
@@ -441,13 +483,15 @@ pub fn instance() -> Instance {
         epoch: UnixMillis(1_700_000_000_000),
         speed: 1.0,
         starts: Vec::new(),
-        account: Account {
+        account: Some(Account {
             jid: BareJid::parse(DEVICE).expect("a good address"),
             password: Secret::new("secret"),
             resource: "thingfleet".into(),
-        },
+        }),
         owners: vec![BareJid::parse("juliet@example.org").expect("a good address")],
         commissioning: Commissioning::Preset,
+        key: None,
+        stored: None,
         access: Access::Presence,
         addressing: Addressing::Pep,
         actuators: ActuatorMode::Auto,

@@ -9,7 +9,7 @@ use super::{
     shorten, stanza,
 };
 use crate::{
-    io::{CommissioningStep, Event},
+    io::{Event, Handshake},
     jid, ns,
     xml::Element,
 };
@@ -42,7 +42,7 @@ impl Agent {
     fn chat(&mut self, cx: &mut Context<'_>, message: &Element, from: &str, body: &str) {
         if self.is_mirror(cx, from, body) {
             self.receipt(cx, message, from);
-            cx.tell(Event::Commissioning(CommissioningStep::Mirrored));
+            cx.tell(Event::Handshake(Handshake::Mirrored));
             return self.enter(cx, Phase::Adding);
         }
         if !self.is_contact(cx, from) {

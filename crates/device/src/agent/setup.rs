@@ -26,7 +26,7 @@ use super::{
 use crate::{
     definition::{ActuatorMode, Role},
     instance::{Access, Addressing, Commissioning},
-    io::{ActuatorModeInForce, CommissioningStep, Event, Output},
+    io::{ActuatorModeInForce, Event, Handshake, Output},
     jid::BareJid,
     ns,
     time::Instant,
@@ -148,7 +148,7 @@ impl Agent {
             Phase::Mirroring { .. } => {
                 let again = cx.now.plus(HELLO_EVERY);
                 self.setup.phase = Phase::Mirroring { again };
-                self.say_to_owner(cx, cx.definition.hello.clone(), CommissioningStep::HelloSent);
+                self.say_to_owner(cx, cx.definition.hello.clone(), Handshake::HelloSent);
             }
             Phase::Adding => {
                 if let Some(owner) = cx.instance.owners.first() {
@@ -353,8 +353,10 @@ impl Agent {
         cx.send(health(self, None));
         let owner_is_new = cx.instance.owners.first().is_some_and(|owner| !self.roster.has(owner.as_str()));
         match cx.instance.commissioning {
-            Commissioning::Handshake if owner_is_new => self.enter(cx, Phase::Mirroring { again: cx.now }),
-            Commissioning::Handshake | Commissioning::Preset => {
+            Commissioning::Handshake | Commissioning::Bluetooth if owner_is_new => {
+                self.enter(cx, Phase::Mirroring { again: cx.now });
+            }
+            Commissioning::Handshake | Commissioning::Bluetooth | Commissioning::Preset => {
                 self.add_missing(cx, &cx.instance.owners);
                 self.enter(cx, Phase::Queueing);
             }
@@ -378,18 +380,18 @@ impl Agent {
     }
 
     fn owner_added(&mut self, cx: &mut Context<'_>) {
-        cx.tell(Event::Commissioning(CommissioningStep::OwnerAdded));
-        self.say_to_owner(cx, "Setup done!", CommissioningStep::Done);
+        cx.tell(Event::Handshake(Handshake::OwnerAdded));
+        self.say_to_owner(cx, "Setup done!", Handshake::Done);
         // The first owner has answered for all of them.
         self.add_missing(cx, cx.instance.owners.get(1..).unwrap_or_default());
         self.enter(cx, Phase::Queueing);
     }
 
-    fn say_to_owner(&mut self, cx: &mut Context<'_>, text: impl Into<Name>, step: CommissioningStep) {
+    fn say_to_owner(&mut self, cx: &mut Context<'_>, text: impl Into<Name>, step: Handshake) {
         if let Some(owner) = cx.instance.owners.first() {
             let id = self.requests.next_id();
             cx.send(stanza::chat(owner.as_str(), id, text));
-            cx.tell(Event::Commissioning(step));
+            cx.tell(Event::Handshake(step));
         }
     }
 

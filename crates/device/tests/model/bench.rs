@@ -3,7 +3,9 @@
 use std::time::Duration;
 use thingfleet_device::{
     condition::Condition,
-    definition::{ActuatorMode, Channel, ChannelId, Definition, Dialect, Kind, Operand, Role, Source},
+    definition::{
+        ActuatorMode, Bluetooth, Channel, ChannelId, Definition, Dialect, Kind, Operand, Role, Source,
+    },
     model::{Model, ModelEvent},
     time::{Instant, UnixMillis},
     value::Value,
@@ -25,6 +27,7 @@ pub(crate) fn definition(channels: Vec<Channel>) -> Definition {
         hello: String::new(),
         actuators: ActuatorMode::Auto,
         dialect: Dialect::Thesis,
+        bluetooth: Bluetooth::named("bench"),
         firmware: Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! Fleet profiles from YAML: the file as a whole.
 
-use super::{Accounts, Device, Fleet, Server, accounts, group, people::Defaults, server};
+use super::{Accounts, Adapters, Device, Fleet, Server, accounts, group, people::Defaults, server};
 use crate::{
     context::{Context, Fields},
     diagnostic::Diagnostics,
@@ -85,6 +85,8 @@ fn lower(context: &mut Context, root: &Node, surroundings: &Surroundings) -> Opt
         server: server?,
         accounts,
         setup_concurrency,
+        adapters: Adapters::default(),
+        networks: None,
         devices,
     })
 }

@@ -1,0 +1,82 @@
+//! Between a backend and the radio of one device: what the air tells goes up, orders come down.
+
+use super::{State, Trouble, Wanted, radio::RadioEvent};
+use futures::future::BoxFuture;
+use thingfleet_device::commissioning::{
+    gatt::{AttError, Write},
+    qr::Address,
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// A Bluetooth stack that can be a device's peripheral.
+pub(super) trait Backend: Send + Sync {
+    /// Serves the peripheral on this adapter until it is ordered to stop and the last answer is out.
+    ///
+    /// # Errors
+    /// The [`Trouble`] that ended it; the pool tries again.
+    fn serve<'a>(
+        &'a self,
+        adapter: &'a str,
+        wanted: &'a Wanted,
+        port: &'a mut Port,
+    ) -> BoxFuture<'a, Result<(), Trouble>>;
+}
+
+/// What a radio wants of its backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Send the client away, and go on advertising.
+    DisconnectClient,
+    /// Be the peripheral no longer.
+    Stop,
+}
+
+/// A backend's end.
+#[derive(Debug)]
+pub(super) struct Port {
+    pub(super) events: mpsc::Sender<RadioEvent>,
+    pub(super) orders: mpsc::Receiver<Order>,
+}
+
+impl Port {
+    /// Tells where the peripheral stands.
+    pub(super) async fn state(&self, state: State) {
+        self.tell(RadioEvent::State(state)).await;
+    }
+
+    /// Tells that it can be found.
+    pub(super) async fn advertising(&self, adapter: &str, address: Address) {
+        self.state(State::Advertising { adapter: adapter.to_owned(), address }).await;
+    }
+
+    /// Tells that a client connected.
+    pub(super) async fn client_connected(&self) {
+        self.tell(RadioEvent::ClientConnected).await;
+    }
+
+    /// Tells that it is gone.
+    pub(super) async fn client_gone(&self) {
+        self.tell(RadioEvent::ClientGone).await;
+    }
+
+    /// Hands in a whole value, and waits for the answer.
+    ///
+    /// # Errors
+    /// What the client is to be told.
+    pub(super) async fn write(&self, write: Write) -> Result<(), AttError> {
+        let (answer, answered) = oneshot::channel();
+        self.tell(RadioEvent::Write(write, answer)).await;
+        // The device was switched off with the write on its desk.
+        answered.await.unwrap_or(Err(AttError::WriteNotPermitted))
+    }
+
+    /// Waits for the next order. Cancel-safe.
+    pub(super) async fn order(&mut self) -> Order {
+        self.orders.recv().await.unwrap_or(Order::Stop)
+    }
+
+    async fn tell(&self, event: RadioEvent) {
+        // It fails only when the radio is gone, and then an order to stop is on its way.
+        _ = self.events.send(event).await;
+    }
+}
