@@ -3,7 +3,8 @@
 //! A device joins one before it opens its session and has no other use for it; its stanzas go over the host's own
 //! network.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use futures::future::BoxFuture;
+use std::{sync::Arc, time::Duration};
 use thingfleet_device::commissioning::{credentials::Network, journey::NetworkFailure};
 use thingfleet_schema::profile;
 use tokio::time::sleep;
@@ -23,7 +24,7 @@ pub type Networks = Option<Arc<[profile::Network]>>;
 /// A device's place in the air: it has joined a network, is joining one, or neither.
 pub(crate) struct Station {
     networks: Networks,
-    joining: Option<Pin<Box<dyn Future<Output = Result<(), NetworkFailure>> + Send>>>,
+    joining: Option<BoxFuture<'static, Result<(), NetworkFailure>>>,
 }
 
 impl Station {

@@ -117,7 +117,7 @@ mod tests {
         (0..hex.len()).step_by(2).map(byte).collect()
     }
 
-    /// Made with libsodium (PyNaCl 1.6): `SealedBox(key.to_curve25519_public_key()).encrypt(…)`.
+    /// Made with libsodium (`PyNaCl` 1.6): `SealedBox(key.to_curve25519_public_key()).encrypt(…)`.
     const SEALED: [(Characteristic, &str, &str); 3] = [
         (
             Characteristic::Ssid,
