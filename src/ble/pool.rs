@@ -274,7 +274,7 @@ mod tests {
     }
 
     async fn state(radio: &mut Radio) -> State {
-        let event = timeout(Duration::from_secs(60), radio.next()).await.expect("something is told");
+        let event = timeout(Duration::from_mins(1), radio.next()).await.expect("something is told");
         match event {
             RadioEvent::State(state) => state,
             event => panic!("{event:?}"),
