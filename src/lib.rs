@@ -6,6 +6,7 @@
 pub mod ble;
 pub mod driver;
 pub mod fleet;
+pub mod label;
 pub mod memory;
 pub mod network;
 pub mod server;
