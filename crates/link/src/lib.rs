@@ -1,0 +1,13 @@
+//! The device's GATT table on the air, on any body: trouble-host over whatever carries HCI.
+//!
+//! The host brings a TCP connection or a serial line, the firmware its radio; both hand in a transport and get the same
+//! peripheral. What may be written and how it is answered is the device's business ([`thingfleet_device`]), not decided
+//! here.
+
+#![no_std]
+
+extern crate alloc;
+
+mod pool;
+
+pub use pool::HeapPool;
