@@ -8,6 +8,14 @@
 
 extern crate alloc;
 
+mod client;
+mod controller;
+mod guard;
+mod packet;
+mod peripheral;
 mod pool;
+mod prepared;
+mod table;
 
-pub use pool::HeapPool;
+pub use controller::ControllerError;
+pub use peripheral::{Body, Failure, Happening, Order, serve};

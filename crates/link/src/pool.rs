@@ -15,7 +15,7 @@ const MTU: usize = L2CAP_HEADER + ATT_MTU;
 
 /// A pool that gives out packets for as long as there is memory.
 #[derive(Debug)]
-pub struct HeapPool;
+pub(crate) struct HeapPool;
 
 impl PacketPool for HeapPool {
     type Packet = HeapPacket;
@@ -33,7 +33,7 @@ impl PacketPool for HeapPool {
 
 /// A packet of that pool.
 #[derive(Debug)]
-pub struct HeapPacket(Box<[u8; MTU]>);
+pub(crate) struct HeapPacket(Box<[u8; MTU]>);
 
 impl Packet for HeapPacket {}
 
