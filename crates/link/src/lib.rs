@@ -11,6 +11,7 @@ extern crate alloc;
 mod client;
 mod controller;
 mod guard;
+mod h4;
 mod packet;
 mod peripheral;
 mod pool;
@@ -18,4 +19,5 @@ mod prepared;
 mod table;
 
 pub use controller::ControllerError;
+pub use h4::{H4, H4Error};
 pub use peripheral::{Body, Failure, Happening, Order, serve};
