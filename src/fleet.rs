@@ -12,7 +12,7 @@ mod supervisor;
 
 use crate::{
     ble::Pool,
-    driver::{Command, Driver, Equipment},
+    driver::{Command, Driver, Equipment, Surroundings},
     memory::Memory,
     network::Networks,
     server::{PrivateServer, StartError},
@@ -194,14 +194,16 @@ impl Fleet {
                 let seat = &crew[number];
                 let commands = seat.take();
                 reporter.switched_on();
-                let clock = Clock::start();
                 let instance = Instance { epoch: wall_clock(), ..seat.instance.clone() };
                 let definition = Arc::clone(&seat.definition);
                 let is_commissioned = instance.commissioning == Commissioning::Bluetooth;
-                let equipment = is_commissioned.then_some(equipment);
-                Driver::new(definition, instance, connector, clock, gate, equipment, commands, reporter)
-                    .run()
-                    .await;
+                let surroundings = Surroundings {
+                    connector,
+                    clock: Clock::start(),
+                    gate,
+                    equipment: is_commissioned.then_some(equipment),
+                };
+                Driver::new(definition, instance, surroundings, commands, reporter).run().await;
             }
         });
         for (number, device) in fleet.devices.iter().enumerate() {

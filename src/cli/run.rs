@@ -48,7 +48,7 @@ It prints how to join with any XMPP client, and `thingfleet client watch kettle`
 #[derive(Debug, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub(crate) struct RunArguments {
-    /// A fleet profile, or the name of a shipped one: demo, kitchen, load-500
+    /// A fleet profile, or the name of a shipped one: demo, kitchen, load-500, unboxing
     profile: PathBuf,
     #[command(flatten)]
     how: How,

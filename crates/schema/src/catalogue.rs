@@ -45,7 +45,7 @@ const DEFINITIONS: &[Entry] = shipped![Entry in "devices":
 ];
 
 const PROFILES: &[ProfileEntry] =
-    shipped![ProfileEntry in "profiles": "demo", "kitchen", "load-500", "remote"];
+    shipped![ProfileEntry in "profiles": "demo", "kitchen", "load-500", "remote", "unboxing"];
 
 impl Entry {
     /// The definition.

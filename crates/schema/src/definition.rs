@@ -4,6 +4,7 @@
 //! mistakes is read to its end all the same.
 
 mod behaviour;
+pub(crate) mod bluetooth;
 mod channel;
 mod cycle;
 mod publish;
@@ -23,10 +24,7 @@ use crate::{
     yaml::{self, Entry, Node},
 };
 use std::{path::Path, time::Duration};
-use thingfleet_device::{
-    commissioning::advertisement::MAX_NAME,
-    definition::{ActuatorMode, Binding, Bluetooth, Channel, ChannelId, Definition, Dialect, Role},
-};
+use thingfleet_device::definition::{ActuatorMode, Binding, Channel, ChannelId, Definition, Dialect, Role};
 
 /// What a new device says where its definition says nothing (thesis 4.3).
 pub const HELLO: &str = "Hi from the ESP32. Please mirror this message!";
@@ -103,10 +101,11 @@ fn lower(context: &mut Context, root: &Node, loader: &dyn Loader) -> Option<Defi
     let rules = rules(context, fields, &channels);
     let firmware = fields.get("firmware").map_or_else(Vec::new, |node| firmware(context, node, &channels));
 
-    let title = title?;
+    let bluetooth = bluetooth::read(context, fields, title.unwrap_or_default());
+
     Some(Definition {
         kind: kind?,
-        title: title.to_owned(),
+        title: title?.to_owned(),
         description: description.to_owned(),
         manufacturer,
         hardware,
@@ -118,16 +117,9 @@ fn lower(context: &mut Context, root: &Node, loader: &dyn Loader) -> Option<Defi
         hello: hello.to_owned(),
         actuators: actuator_mode,
         dialect,
-        bluetooth: Bluetooth::named(air_name(title)),
+        bluetooth,
         firmware,
     })
-}
-
-/// As much of a title as fits into the air: whole characters in at most 29 bytes.
-fn air_name(title: &str) -> &str {
-    let end =
-        title.char_indices().map(|(start, c)| start + c.len_utf8()).take_while(|end| *end <= MAX_NAME).last();
-    title[..end.unwrap_or_default()].trim_end()
 }
 
 /// A channel as it stands in the file.

@@ -45,6 +45,8 @@ pub(crate) enum Shape {
     Duration,
     /// `2/min`
     Rate,
+    /// `-67dBm`
+    Signal,
     /// The name of a unit.
     Unit,
     /// A number, truth value or text.

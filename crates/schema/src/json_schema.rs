@@ -64,6 +64,7 @@ fn of_shape(shape: &Shape) -> Value {
         Shape::Rate => {
             json!({ "type": "string", "pattern": "^[0-9.]+ ?/ ?(s|min|h)$", "examples": ["0.5/s", "2/min"] })
         }
+        Shape::Signal => json!({ "type": "string", "pattern": "^-?[0-9]+ ?dBm$", "examples": ["-50dBm"] }),
         Shape::Unit => json!({ "enum": unit_names().collect::<Vec<_>>() }),
         Shape::Scalar => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Range => {

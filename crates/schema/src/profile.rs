@@ -5,6 +5,7 @@ mod group;
 mod people;
 mod read;
 mod server;
+mod wireless;
 
 pub use read::{Surroundings, read, read_file};
 

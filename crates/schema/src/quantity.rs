@@ -1,4 +1,4 @@
-//! Quantities written as text with their unit: durations, rates, times of day.
+//! Quantities written as text with their unit: durations, rates, signals, times of day.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -111,6 +111,22 @@ pub(crate) fn rate(text: &str) -> Result<f64, QuantityError> {
     }
 }
 
+/// Reads `-67dBm`: the strength of a radio signal, from -120 to 0.
+pub(crate) fn signal(text: &str) -> Result<i8, QuantityError> {
+    const EXAMPLES: &str = "write a signal as -50dBm (good) to -90dBm (hardly there)";
+    let Some(number) = text.trim().strip_suffix("dBm") else {
+        let help = match text.trim().parse::<i8>() {
+            Ok(number) => format!("write `{number}dBm`"),
+            Err(_) => EXAMPLES.to_owned(),
+        };
+        return error(format!("`{text}` is no signal"), help);
+    };
+    match number.trim_end().parse() {
+        Ok(signal @ -120..=0) => Ok(signal),
+        Ok(_) | Err(_) => error(format!("`{text}` is no signal"), EXAMPLES),
+    }
+}
+
 /// Reads `06:30` or `06:30:15` as seconds since midnight.
 pub(crate) fn time_of_day(text: &str) -> Result<u32, QuantityError> {
     let parts: Vec<&str> = text.split(':').collect();
@@ -165,10 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn rates_and_times_of_day_are_read() {
+    fn rates_signals_and_times_of_day_are_read() {
         assert_eq!(rate("30/min"), Ok(0.5));
         assert!(rate("30").is_err() && rate("-1/s").is_err());
         assert_eq!(time_of_day("06:30"), Ok(23_400));
+        assert_eq!((signal("-67dBm"), signal("-67 dBm")), (Ok(-67), Ok(-67)));
+        assert!(signal("-67").is_err() && signal("3dBm").is_err() && signal("-121dBm").is_err());
         assert!(time_of_day("24:00").is_err() && time_of_day("6:30").is_err());
     }
 }

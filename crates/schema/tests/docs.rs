@@ -47,6 +47,7 @@ fn whole(part: &str, text: &str) -> String {
         "behaviour-and-publish" => format!("{HEAD}sensors:\n  temp:\n    type: float\n{}", indented(text, 4)),
         "rules" => format!("{HEAD}{CHANNELS}rules:\n{}", indented(text, 2)),
         "firmware" => format!("{HEAD}{CHANNELS}firmware:\n{}", indented(text, 2)),
+        "bluetooth" => format!("{HEAD}{CHANNELS}bluetooth:\n{}", indented(text, 2)),
         "profile" => format!("fleet: example\n{text}groups:\n  - definition: lamp\n"),
         other => panic!("no one knows what to do with a block `yaml {other}`"),
     }

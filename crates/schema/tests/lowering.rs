@@ -1,10 +1,14 @@
 //! What becomes of a valid file: each snapshot shows the data behind every key.
 
 use std::time::Duration;
-use thingfleet_device::{definition::Source, instance::Addressing, value::Value};
+use thingfleet_device::{
+    definition::Source,
+    instance::{Addressing, Commissioning},
+    value::{Secret, Value},
+};
 use thingfleet_schema::{
     definition,
-    profile::{self, Fleet, Surroundings},
+    profile::{self, Adapter, Adapters, Fleet, Network, Surroundings},
     source::Memory,
 };
 
@@ -20,6 +24,7 @@ tick: 500ms
 hello: Hello there
 actuator_mode: transient
 dialect: firmware
+bluetooth: { name: Any thing, appearance: 0x0540, company: 89, setup_done: own-service, notify: true, security: encrypted, idle: 30s, join_attempts: 5, join: 10s, session: 1min, mirror: 1h }
 sensors:
   a: { type: float, unit: celsius, range: [-40, 60], precision: 2, starts: 20, behaviour: { lag: { toward: target, over: 1h30min }, noise: 0.1, rate_limit: 30/min, clamp: [0, 50], quantise: 0.5 } }
   b: { type: integer, behaviour: { ramp: { from: 0, to: 10, over: 1min, repeat: true } }, publish: { every: tick, change: always, gap: 2s, heartbeat: never } }
@@ -112,4 +117,55 @@ fn accounts_of_the_environment_reach_their_devices() {
     );
     let (jid, password) = fleet.devices[0].account.as_ref().unwrap();
     assert_eq!((jid.as_str(), password.reveal()), ("desk_lamp@example.org", "secret"));
+}
+
+#[test]
+fn adapters_are_read_in_each_of_their_forms() {
+    let read = |written: &str| {
+        fleet(&format!("fleet: a\nadapters: {written}\ngroups: [{{ definition: lamp }}]\n")).adapters
+    };
+    let virtual_at = |address: &str| Adapters::Virtual { address: address.to_owned() };
+    assert_eq!(fleet("fleet: a\ngroups: [{ definition: lamp }]\n").adapters, Adapters::Auto);
+    assert_eq!(read("auto"), Adapters::Auto);
+    assert_eq!(read("virtual"), virtual_at("127.0.0.1:6402"));
+    assert_eq!(read("{ virtual: \"[::1]:7300\" }"), virtual_at("[::1]:7300"));
+    assert_eq!(
+        read("[hci0, \"tcp:air.test:6402\", \"serial:/dev/ttyACM0@1000000\", \"serial:/dev/ttyUSB0\"]"),
+        Adapters::Named(vec![
+            Adapter::BlueZ("hci0".to_owned()),
+            Adapter::Tcp("air.test:6402".to_owned()),
+            Adapter::Serial { path: "/dev/ttyACM0".into(), baud: 1_000_000 },
+            Adapter::Serial { path: "/dev/ttyUSB0".into(), baud: 115_200 },
+        ])
+    );
+}
+
+#[test]
+fn networks_are_all_there_unless_the_profile_lists_them() {
+    let fleet = fleet(
+        "fleet: a\nnetworks: [{ ssid: Home, password: { env: HOME_WIFI } }, { ssid: Far, signal: -84dBm, present: false }]\ngroups: [{ definition: lamp }]\n",
+    );
+    let network = |ssid: &str, password: &str, signal, is_present| Network {
+        ssid: ssid.to_owned(),
+        password: Secret::new(password),
+        signal,
+        is_present,
+    };
+    let expected = vec![network("Home", "secret", -50, true), network("Far", "", -84, false)];
+    assert_eq!(fleet.networks, Some(expected));
+    assert_eq!(self::fleet("fleet: a\ngroups: [{ definition: lamp }]\n").networks, None);
+    assert_eq!(
+        self::fleet("fleet: a\nnetworks: []\ngroups: [{ definition: lamp }]\n").networks,
+        Some(vec![])
+    );
+}
+
+#[test]
+fn a_commissioned_device_needs_neither_account_nor_owner() {
+    let fleet = fleet(
+        "fleet: a\nserver: { domain: example.org }\naccounts: { environment: HOME }\ngroups:\n  - { definition: lamp, count: 2, devices: { lamp-2: { commissioning: bluetooth } } }\n",
+    );
+    let [given, commissioned] = fleet.devices.as_slice() else { panic!() };
+    assert!(given.account.is_some() && commissioned.account.is_none());
+    assert_eq!(commissioned.commissioning, Commissioning::Bluetooth);
 }

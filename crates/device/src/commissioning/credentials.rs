@@ -13,9 +13,9 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Longest SSID, in bytes (IEEE 802.11, 9.4.2.2).
-const MAX_SSID: usize = 32;
+pub const MAX_SSID: usize = 32;
 /// Longest network password, in bytes: a passphrase has up to 63, a key in hexadecimal has 64.
-const MAX_NETWORK_PASSWORD: usize = 64;
+pub const MAX_NETWORK_PASSWORD: usize = 64;
 
 /// A wireless network and the way into it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

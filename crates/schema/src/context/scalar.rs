@@ -112,10 +112,13 @@ impl Context<'_> {
         Some(number)
     }
 
-    /// A whole number from `min` to `max`, both included.
+    /// A whole number from `min` to `max`, both included; as everywhere in YAML, `0x1F` is one, too.
     pub(crate) fn integer(&mut self, node: &Node, min: u64, max: u64) -> Option<u64> {
         if let Content::Scalar { text, plain: true } = &node.content
-            && let Ok(number) = text.parse::<u64>()
+            && let Ok(number) = match text.strip_prefix("0x") {
+                Some(digits) => u64::from_str_radix(digits, 16),
+                None => text.parse(),
+            }
         {
             if (min..=max).contains(&number) {
                 return Some(number);
@@ -129,7 +132,7 @@ impl Context<'_> {
     }
 
     /// A quantity in text, read by `reader`.
-    fn quantity<T>(
+    pub(crate) fn quantity<T>(
         &mut self,
         node: &Node,
         expected: &str,

@@ -1,6 +1,7 @@
 //! The keys of a device definition.
 
 use super::{Key, Shape, Table, optional, required};
+use crate::definition::bluetooth::MOST_ATTEMPTS;
 use Shape::{
     Boolean, Duration, Either, Integer, List, Map, Name, Number, Range, Rate, Scalar, Table as Of, Text,
     Unit, Words,
@@ -29,6 +30,11 @@ pub(crate) const DEFINITION: Table = Table {
         optional("sensors", Map(&Of(&SENSOR)), "what it measures, by name"),
         optional("actuators", Map(&Of(&ACTUATOR)), "what can be set, by name"),
         optional("rules", List(&Of(&RULE)), "what it does by itself, in order"),
+        optional(
+            "bluetooth",
+            Of(&BLUETOOTH),
+            "how a new device is met over Bluetooth, and how long it waits",
+        ),
         optional("firmware", Map(&Of(&BINDING)), "drivers of a real board, by name of sensor or actuator"),
     ],
 };
@@ -296,6 +302,41 @@ pub(crate) const RULE: Table = Table {
             Number,
             "how far a threshold must be left before the rule can fire again; without it 0",
         ),
+    ],
+};
+
+/// A new device, over Bluetooth.
+pub(crate) const BLUETOOTH: Table = Table {
+    what: "a Bluetooth peripheral",
+    open: false,
+    keys: &[
+        optional("name", Text, "name over the air, at most 29 bytes; without it the title"),
+        optional(
+            "appearance",
+            Integer(0, 0xFFFF),
+            "appearance, as Bluetooth's list has it; without it 0, unknown",
+        ),
+        optional(
+            "company",
+            Integer(0, 0xFFFF),
+            "company identifier in the advertisement; without it 0xFFFF, none",
+        ),
+        optional(
+            "setup_done",
+            Words(&["same-service", "own-service"]),
+            "whether Setup Done is in the service of the credentials; without it same-service",
+        ),
+        optional("notify", Boolean, "whether clients may subscribe to Device Information; without it false"),
+        optional(
+            "security",
+            Words(&["open", "encrypted", "sealed"]),
+            "how what clients write is protected; without it open",
+        ),
+        optional("idle", Duration, "how long a client may do nothing; without it 1min"),
+        optional("join_attempts", Integer(1, MOST_ATTEMPTS), "how often a network is tried; without it 3"),
+        optional("join", Duration, "how long one attempt to join may take; without it 20s"),
+        optional("session", Duration, "how long the first sign-on may take; without it 2min"),
+        optional("mirror", Duration, "how long the owner may take to answer; without it 10min"),
     ],
 };
 

@@ -1,7 +1,9 @@
 //! The keys of a fleet profile.
 
 use super::{Key, Shape, Table, definition::ACTUATOR_MODES, optional, required};
-use Shape::{Boolean, Duration, Either, Integer, List, Map, Number, Scalar, Table as Of, Text, Words};
+use Shape::{
+    Boolean, Duration, Either, Integer, List, Map, Number, Scalar, Signal, Table as Of, Text, Words,
+};
 
 /// The largest fleet.
 pub(crate) const MOST_DEVICES: u64 = 100_000;
@@ -10,8 +12,8 @@ const TEXTS: Shape = Either(&[Text, List(&Text)]);
 const OWNERS: Key = optional("owners", TEXTS, "JIDs of the people of a device");
 const COMMISSIONING: Key = optional(
     "commissioning",
-    Words(&["preset", "handshake"]),
-    "whether the owners are known from the start, or greeted first; without it preset",
+    Words(&["preset", "handshake", "bluetooth"]),
+    "owners known from the start, greeted first, or met over Bluetooth; without it preset",
 );
 const ACCESS: Key = optional(
     "access",
@@ -47,6 +49,16 @@ pub(crate) const PROFILE: Table = Table {
             "where accounts come from; without it they are registered",
         ),
         optional("setup_concurrency", Integer(1, 1000), "how many devices create their nodes at a time"),
+        optional(
+            "adapters",
+            Either(&[Words(&["auto", "virtual"]), List(&Text), Of(&VIRTUAL)]),
+            "Bluetooth adapters of the devices that wait to be commissioned; without it auto",
+        ),
+        optional(
+            "networks",
+            List(&Of(&NETWORK)),
+            "wireless networks in reach; without it all, with any password",
+        ),
         OWNERS,
         COMMISSIONING,
         ACCESS,
@@ -70,6 +82,33 @@ pub(crate) const SERVER: Table = Table {
         optional("ca_file", Text, "PEM file of the certificates to believe, relative to this file"),
         optional("pin", Text, "SHA-256 of the server's certificate, 64 hexadecimal digits"),
         optional("insecure", Boolean, "`true` believes any certificate"),
+    ],
+};
+
+/// Virtual Bluetooth controllers.
+pub(crate) const VIRTUAL: Table = Table {
+    what: "a choice of virtual adapters",
+    open: false,
+    keys: &[required("virtual", Text, "host and port of virtual controllers, such as \"127.0.0.1:6402\"")],
+};
+
+/// A wireless network.
+pub(crate) const NETWORK: Table = Table {
+    what: "a network",
+    open: false,
+    keys: &[
+        required("ssid", Text, "its name, at most 32 bytes"),
+        optional(
+            "password",
+            Either(&[Text, Of(&FROM_ENVIRONMENT)]),
+            "its password, or { env: VARIABLE }; without it the network is open",
+        ),
+        optional(
+            "signal",
+            Signal,
+            "signal at the devices; without it -50dBm, and under -90dBm it is out of reach",
+        ),
+        optional("present", Boolean, "whether it is there; without it true"),
     ],
 };
 

@@ -9,7 +9,7 @@ use crate::{
     yaml::{Content, Node},
 };
 use std::collections::HashMap;
-use thingfleet_device::{jid::BareJid, value::Secret};
+use thingfleet_device::{instance::Commissioning, jid::BareJid, value::Secret};
 
 /// An account and the place that names it.
 struct Given {
@@ -60,7 +60,7 @@ fn listed(context: &mut Context, item: &Node, surroundings: &Surroundings) -> Op
     Some(Given { name: name?.to_owned(), jid: jid?, password: password?, place: fields.get("name")?.span })
 }
 
-fn password(context: &mut Context, node: &Node, surroundings: &Surroundings) -> Option<Secret> {
+pub(super) fn password(context: &mut Context, node: &Node, surroundings: &Surroundings) -> Option<Secret> {
     if let Content::Mapping(_) = node.content {
         let fields = context.fields(node, &FROM_ENVIRONMENT)?;
         let node = fields.get("env")?;
@@ -106,7 +106,7 @@ fn from_environment(
 ) -> Option<Vec<Given>> {
     let prefix = context.scalar(node, "a prefix of variables")?;
     let mut given = Vec::new();
-    for device in devices {
+    for device in devices.iter().filter(|device| !is_commissioned(device)) {
         let stem = format!("{prefix}_{}", device.name.to_ascii_uppercase().replace(['-', '.'], "_"));
         let [jid_name, password_name] = [format!("{stem}_JID"), format!("{stem}_PASSWORD")];
         let mut variable = |name: &str| {
@@ -232,15 +232,30 @@ fn hand_out(
                 .maybe_help(help.map(|near| format!("did you mean `{near}`?")));
             continue;
         };
+        if is_commissioned(&devices[index]) {
+            context
+                .mistake(account.place, format!("`{}` gets its account over Bluetooth", account.name))
+                .label("an account it will never use")
+                .help("take it away, or give the device another way of `commissioning`");
+            continue;
+        }
         devices[index].account = Some((account.jid, account.password));
     }
-    let without: Vec<&str> =
-        devices.iter().filter(|device| device.account.is_none()).map(|device| device.name.as_str()).collect();
+    let lacks_one = |device: &&Device| device.account.is_none() && !is_commissioned(device);
+    let without: Vec<&str> = devices.iter().filter(lacks_one).map(|device| device.name.as_str()).collect();
     if let (Some(first), true) = (without.first(), context.is_clean()) {
         let message = match without.len() {
             1 => format!("`{first}` has no account"),
             more => format!("`{first}` and {} more have no account", more - 1),
         };
         context.mistake(node.span, message).label("not in here");
+    }
+}
+
+/// Whether a device gets its account from whoever commissions it.
+fn is_commissioned(device: &Device) -> bool {
+    match device.commissioning {
+        Commissioning::Bluetooth => true,
+        Commissioning::Preset | Commissioning::Handshake => false,
     }
 }

@@ -32,7 +32,11 @@ impl Defaults {
             own.owners = texts(context, node, "JIDs").iter().filter_map(|node| jid(context, node)).collect();
         }
         if let Some(node) = fields.get("commissioning") {
-            let words = [("preset", Commissioning::Preset), ("handshake", Commissioning::Handshake)];
+            let words = [
+                ("preset", Commissioning::Preset),
+                ("handshake", Commissioning::Handshake),
+                ("bluetooth", Commissioning::Bluetooth),
+            ];
             own.commissioning = context.word(node, "a way of commissioning", &words).unwrap_or_default();
         }
         if let Some(node) = fields.get("access") {

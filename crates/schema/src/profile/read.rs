@@ -1,6 +1,6 @@
 //! Fleet profiles from YAML: the file as a whole.
 
-use super::{Accounts, Adapters, Device, Fleet, Server, accounts, group, people::Defaults, server};
+use super::{Accounts, Device, Fleet, Server, accounts, group, people::Defaults, server, wireless};
 use crate::{
     context::{Context, Fields},
     diagnostic::Diagnostics,
@@ -66,6 +66,8 @@ fn lower(context: &mut Context, root: &Node, surroundings: &Surroundings) -> Opt
         let most = context.integer(node, 1, 1000)?;
         usize::try_from(most).ok()
     });
+    let adapters = wireless::adapters(context, fields);
+    let networks = wireless::networks(context, fields, surroundings);
     let defaults = Defaults::default().overridden(context, fields);
 
     let (mut devices, complete) = devices(context, fields, &defaults, surroundings);
@@ -85,8 +87,8 @@ fn lower(context: &mut Context, root: &Node, surroundings: &Surroundings) -> Opt
         server: server?,
         accounts,
         setup_concurrency,
-        adapters: Adapters::default(),
-        networks: None,
+        adapters: adapters?,
+        networks,
         devices,
     })
 }
