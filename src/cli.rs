@@ -4,6 +4,7 @@
 
 mod check;
 mod client;
+mod commission;
 mod completions;
 mod duration;
 mod events;
@@ -14,6 +15,7 @@ mod output;
 mod report;
 mod run;
 mod schema;
+mod secret;
 mod show;
 mod signals;
 mod trace;
@@ -90,6 +92,8 @@ pub(crate) enum Command {
     Schema(schema::SchemaArguments),
     /// Take a client's part: watch a device, set an actuator, say something
     Client(client::ClientArguments),
+    /// Take a client's part once: give a new device its network, its account and its owner over Bluetooth
+    Commission(commission::CommissionArguments),
     /// Print completions for a shell
     Completions(completions::CompletionsArguments),
     /// Print the manual page
@@ -110,6 +114,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
         Command::Show(arguments) => show::show(&arguments, global),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Client(arguments) => client::client(&arguments, global),
+        Command::Commission(arguments) => commission::commission(&arguments, global),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(_) => man::man(),
     }

@@ -13,15 +13,16 @@ mod supervisor;
 use crate::{
     ble::Pool,
     driver::{Command, Driver, Equipment, Surroundings},
-    memory::Memory,
+    label::{self, Label},
+    memory::{Memories, Memory},
     network::Networks,
     server::{PrivateServer, StartError},
-    state::State,
+    state::{State, StateError},
     xmpp::{connect::Connector, tls::TrustError},
 };
 use befriend::Friend;
 use clock::{Clock, wall_clock};
-use health::Health;
+use health::{Events, Health};
 use std::{
     future::pending,
     sync::{Arc, Mutex, PoisonError},
@@ -31,7 +32,7 @@ use supervisor::{Supervisor, Turn};
 use thingfleet_device::{
     commissioning::qr::Address,
     definition::Definition,
-    instance::{Account, Commissioning, Instance},
+    instance::{Account, Instance},
     jid::BareJid,
 };
 use thingfleet_schema::profile::{self, Remote, Server, Trust};
@@ -66,6 +67,9 @@ pub struct Fleet {
     supervision: AbortOnDrop,
     /// Ends with the fleet at the latest.
     befriending: Option<AbortOnDrop>,
+    /// Only of a fleet with commissioned devices.
+    memories: Option<Memories>,
+    /// Held until everything in it is written down.
     _state: Option<State>,
 }
 
@@ -74,6 +78,8 @@ pub struct Fleet {
 struct Seat {
     definition: Arc<Definition>,
     instance: Instance,
+    /// Memory and own address of a device that is commissioned over Bluetooth.
+    wireless: Option<(Memory, Address)>,
     /// The present task's channel.
     commands: Mutex<Option<mpsc::Sender<Command>>>,
 }
@@ -107,6 +113,12 @@ pub enum FleetError {
     /// Devices have no accounts.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
+    /// The fleet's state cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// There is no thread that writes down what devices are given.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// Too few files may be open.
     #[error("{0}")]
     Files(String),
@@ -118,23 +130,25 @@ impl FleetError {
         match self {
             Self::Server(error) => Some(error.next_step()),
             Self::Accounts(error) => Some(error.next_step()),
+            Self::State(error) => Some(error.next_step()),
             Self::Trust(_) => Some("check `ca_file` in the profile"),
-            Self::Files(_) => None,
+            Self::Files(_) | Self::Thread(_) => None,
         }
     }
 }
 
 impl Fleet {
     /// Prepares server and accounts, and starts to switch the devices on. `progress` hears of the steps that take
-    /// time.
+    /// time. The events are there from the first one on; drop them if nobody looks.
     ///
     /// # Errors
     /// [`FleetError`]; nothing keeps running then.
     pub async fn start(
         fleet: &profile::Fleet,
         progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<Self, FleetError> {
+    ) -> Result<(Self, Events), FleetError> {
         limits::make_room(fleet.devices.len()).map_err(FleetError::Files)?;
+        let (mut state, memories) = remember(fleet)?;
         let registering = |done, of| progress(Progress::Registering { done, of });
         let (server, remote) = match &fleet.server {
             Server::Private { domain } => {
@@ -152,14 +166,13 @@ impl Fleet {
             );
         }
         let connector = Arc::new(Connector::new(remote.clone())?);
-        let (accounts, state) = match &server {
-            Some(server) => {
-                let person = &server.person().account;
-                let domain = server.domain();
-                let made = accounts::on_private_server(fleet, &connector, domain, person, &registering);
-                (made.await?, None)
-            }
-            None => accounts::on_remote_server(fleet, &connector, &remote.domain, &registering).await?,
+        let accounts = if let Some(server) = &server {
+            let person = &server.person().account;
+            let domain = server.domain();
+            accounts::on_private_server(fleet, &connector, domain, person, &registering).await?
+        } else {
+            let domain = &remote.domain;
+            accounts::on_remote_server(fleet, &connector, domain, &mut state, &registering).await?
         };
 
         let person = server.as_ref().map(|server| &server.person().account);
@@ -167,9 +180,16 @@ impl Fleet {
             .devices
             .iter()
             .zip(accounts)
-            .map(|(device, account)| Seat::new(fleet, device, account, person.map(|person| &person.jid)))
+            .zip(label::own_addresses(fleet))
+            .map(|((device, account), address)| {
+                let is_commissioned = label::is_commissioned(device);
+                let memories = memories.as_ref().filter(|_| is_commissioned);
+                let wireless = memories.map(|memories| (memories.of(&device.name), address));
+                Seat::new(fleet, device, account, wireless, person.map(|person| &person.jid))
+            })
             .collect();
         let health = Health::new(seats.iter().map(|seat| &*seat.instance.name));
+        let events = health.watch();
         let befriending = person.filter(|_| seats.len() <= MOST_FRIENDS).map(|person| {
             let friends = seats.iter().filter(|seat| seat.instance.owners.contains(&person.jid));
             let friends = friends.filter_map(Seat::friend).collect();
@@ -184,25 +204,18 @@ impl Fleet {
         let mut supervisor = Supervisor::new(move |number| {
             let (crew, connector, gate) = (Arc::clone(&crew), Arc::clone(&connector), Arc::clone(&gate));
             let reporter = reports.reporter(number);
-            let equipment = Equipment {
-                pool: Arc::clone(&pool),
-                networks: networks.clone(),
-                memory: Memory::volatile(),
-                address: Address([0xC0, 0, 0, 0, 0, 0]),
-            };
+            let (pool, networks) = (Arc::clone(&pool), networks.clone());
             async move {
                 let seat = &crew[number];
                 let commands = seat.take();
                 reporter.switched_on();
-                let instance = Instance { epoch: wall_clock(), ..seat.instance.clone() };
+                let stored = seat.wireless.as_ref().and_then(|(memory, _)| memory.stored());
+                let instance = Instance { epoch: wall_clock(), stored, ..seat.instance.clone() };
                 let definition = Arc::clone(&seat.definition);
-                let is_commissioned = instance.commissioning == Commissioning::Bluetooth;
-                let surroundings = Surroundings {
-                    connector,
-                    clock: Clock::start(),
-                    gate,
-                    equipment: is_commissioned.then_some(equipment),
-                };
+                let wireless = seat.wireless.clone();
+                let equipment =
+                    wireless.map(|(memory, address)| Equipment { pool, networks, memory, address });
+                let surroundings = Surroundings { connector, clock: Clock::start(), gate, equipment };
                 Driver::new(definition, instance, surroundings, commands, reporter).run().await;
             }
         });
@@ -212,7 +225,7 @@ impl Fleet {
         let (stop, stopped) = oneshot::channel();
         let supervision =
             tokio::spawn(supervise(supervisor, Arc::clone(&seats), Arc::clone(&health), stopped));
-        Ok(Self {
+        let fleet = Self {
             seats,
             health,
             remote,
@@ -220,8 +233,10 @@ impl Fleet {
             stop: Some(stop),
             supervision: AbortOnDrop(supervision),
             befriending,
+            memories,
             _state: state,
-        })
+        };
+        Ok((fleet, events))
     }
 
     /// What the fleet is doing.
@@ -244,6 +259,15 @@ impl Fleet {
         self.seats.iter().map(|seat| {
             let jid = seat.instance.account.as_ref().map(|account| &account.jid);
             (&*seat.instance.name, jid, &*seat.definition)
+        })
+    }
+
+    /// The labels of the devices that are commissioned over Bluetooth, as far as is known now. `fleet` is the profile
+    /// it was started with.
+    pub fn labels(&self, fleet: &profile::Fleet) -> Vec<Label> {
+        label::labels(fleet, |place, _| {
+            let (memory, _) = self.seats.get(place)?.wireless.as_ref()?;
+            Some(label::Kept { key: memory.key()?.public(), address: memory.address() })
         })
     }
 
@@ -273,10 +297,34 @@ impl Fleet {
             _ = stop.send(());
         }
         _ = (&mut self.supervision.0).await;
+        if let Some(memories) = self.memories.take() {
+            memories.close().await;
+        }
         if let Some(server) = self.server.take() {
             server.stop().await;
         }
     }
+}
+
+/// Opens the fleet's state and the memories of its commissioned devices, if it has any.
+fn remember(fleet: &profile::Fleet) -> Result<(Option<State>, Option<Memories>), FleetError> {
+    let mut names = fleet
+        .devices
+        .iter()
+        .filter(|device| label::is_commissioned(device))
+        .map(|device| &*device.name)
+        .peekable();
+    if names.peek().is_none() {
+        return Ok((None, None));
+    }
+    let state = State::open(&fleet.name)?;
+    let mut devices = state.devices()?;
+    devices.make_keys(names)?;
+    let memories = match &fleet.server {
+        Server::Private { .. } => Memories::volatile(devices),
+        Server::Remote(_) => Memories::lasting(devices),
+    };
+    Ok((Some(state), Some(memories.map_err(FleetError::Thread)?)))
 }
 
 async fn supervise<F, Task>(
@@ -322,6 +370,7 @@ impl Seat {
         fleet: &profile::Fleet,
         device: &profile::Device,
         account: Option<Account>,
+        wireless: Option<(Memory, Address)>,
         person: Option<&BareJid>,
     ) -> Self {
         let owners = match (&*device.owners, person) {
@@ -338,13 +387,13 @@ impl Seat {
             account,
             owners,
             commissioning: device.commissioning,
-            key: None,
+            key: wireless.as_ref().and_then(|(memory, _)| memory.key()),
             stored: None,
             access: device.access.clone(),
             addressing: device.addressing.clone(),
             actuators: device.actuators,
         };
-        Self { definition: Arc::clone(&device.definition), instance, commands: Mutex::new(None) }
+        Self { definition: Arc::clone(&device.definition), instance, wireless, commands: Mutex::new(None) }
     }
 
     fn friend(&self) -> Option<Friend> {

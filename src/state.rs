@@ -1,13 +1,19 @@
-//! The state directory of a fleet: the accounts that were registered for it, so that the second run reuses them.
+//! The state directory of a fleet: the accounts that were registered for it, so that the second run reuses them, and
+//! what its commissioned devices keep.
 //!
-//! One program at a time holds it. The accounts file is replaced as a whole and never edited in place, so a crash
-//! leaves the old one or the new one; a file that cannot be read is left as it is.
+//! One program at a time holds it. Its files are replaced as a whole and never edited in place, so a crash leaves the
+//! old one or the new one; a file that cannot be read is left as it is.
+
+mod devices;
+mod document;
+
+pub use devices::{Devices, KEPT_IN};
 
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fs::{self, DirBuilder, File, TryLockError},
-    io::{self, Write},
+    fs::{DirBuilder, File, TryLockError},
+    io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -15,7 +21,7 @@ use thingfleet_device::{jid::BareJid, value::Secret};
 
 const ACCOUNTS: &str = "accounts.json";
 const LOCK: &str = "lock";
-/// Version of the file's layout; a newer one is refused instead of guessed at.
+/// Version of the files' layout; a newer one is refused instead of guessed at.
 const VERSION: u32 = 1;
 
 /// The state of one fleet, held by this program.
@@ -64,7 +70,7 @@ pub enum StateError {
         /// The state directory.
         path: PathBuf,
     },
-    /// The accounts file makes no sense.
+    /// A file makes no sense.
     #[error("{} is damaged", path.display())]
     Damaged {
         /// The file.
@@ -73,7 +79,7 @@ pub enum StateError {
         #[source]
         source: serde_json::Error,
     },
-    /// The accounts file was written by a newer program.
+    /// A file was written by a newer program.
     #[error("{} has version {version}, and this program knows version {VERSION}", path.display())]
     TooNew {
         /// The file.
@@ -91,7 +97,7 @@ impl StateError {
             Self::Io { .. } => "check that the directory exists, belongs to you and has room",
             Self::InUse { .. } => "stop the other run, or give this fleet another `fleet:` name",
             Self::Damaged { .. } => {
-                "nothing was changed; mend the file, or move it away and remove the accounts at the server"
+                "nothing was changed; mend the file, or move it away (docs/CLI.md, State, says what that loses)"
             }
             Self::TooNew { .. } => "use the newer program, or move the file away",
         }
@@ -104,12 +110,7 @@ impl State {
     /// # Errors
     /// [`StateError`]; nothing on disk was changed then.
     pub fn open(name: &str) -> Result<Self, StateError> {
-        let absolute =
-            |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = absolute("XDG_STATE_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-            .ok_or(StateError::NoHome)?;
-        Self::open_in(&home.join("thingfleet"), name)
+        Self::open_in(&base()?, name)
     }
 
     /// Opens the state of the fleet `name` below `base`.
@@ -134,13 +135,22 @@ impl State {
             Err(TryLockError::WouldBlock) => return Err(StateError::InUse { path }),
             Err(TryLockError::Error(source)) => return Err(StateError::Io { path: path.join(LOCK), source }),
         }
-        let accounts = read(&path.join(ACCOUNTS))?;
+        let document: Option<Document> = document::read(&path.join(ACCOUNTS))?;
+        let accounts = document.map(|document| document.accounts).unwrap_or_default();
         Ok(Self { path, accounts, _lock: lock })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What its commissioned devices keep.
+    ///
+    /// # Errors
+    /// [`StateError`]; nothing on disk was changed then.
+    pub fn devices(&self) -> Result<Devices, StateError> {
+        Devices::read(&self.path)
     }
 
     /// Makes sure that each of these accounts has a password, and writes new ones down before anybody uses them.
@@ -181,32 +191,15 @@ impl State {
 
     fn save(&self) -> Result<(), StateError> {
         let document = Document { version: VERSION, accounts: self.accounts.clone() };
-        let text = serde_json::to_vec_pretty(&document).expect("maps of texts are JSON");
-        let write = || -> io::Result<()> {
-            // `tempfile` makes it with mode 0600, and removes it if anything below fails.
-            let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
-            file.write_all(&text)?;
-            file.as_file().sync_all()?;
-            file.persist(self.path.join(ACCOUNTS)).map_err(|error| error.error)?;
-            File::open(&self.path)?.sync_all()
-        };
-        write().map_err(|source| StateError::Io { path: self.path.join(ACCOUNTS), source })
+        document::write(&self.path.join(ACCOUNTS), &document)
     }
 }
 
-fn read(path: &Path) -> Result<BTreeMap<String, Remembered>, StateError> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(source) => return Err(StateError::Io { path: path.to_owned(), source }),
-    };
-    let damaged = |source| StateError::Damaged { path: path.to_owned(), source };
-    // The version first, since a newer layout may not look like ours at all.
-    let value: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
-    match value.get("version").and_then(serde_json::Value::as_u64).and_then(|v| u32::try_from(v).ok()) {
-        Some(version) if version > VERSION => Err(StateError::TooNew { path: path.to_owned(), version }),
-        _ => serde_json::from_value::<Document>(value).map(|document| document.accounts).map_err(damaged),
-    }
+/// The directory of all fleets' states.
+fn base() -> Result<PathBuf, StateError> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    Ok(home.ok_or(StateError::NoHome)?.join("thingfleet"))
 }
 
 /// 128 random bits in hexadecimal, from the system.
@@ -219,7 +212,7 @@ pub(crate) fn random_password() -> Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     fn jid(text: &str) -> BareJid {
         BareJid::parse(text).unwrap()

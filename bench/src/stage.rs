@@ -83,7 +83,8 @@ pub(crate) async fn fleet(remote: Remote, devices: Vec<profile::Device>) -> Resu
         networks: None,
         devices,
     };
-    Ok(Fleet::start(&fleet, &|_| {}).await?)
+    let (fleet, _) = Fleet::start(&fleet, &|_| {}).await?;
+    Ok(fleet)
 }
 
 /// One device and a client that sees it: friends on the server, the client subscribed to the sensors node.

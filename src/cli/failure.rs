@@ -106,9 +106,12 @@ impl From<FleetError> for Failure {
         let kind = match &error {
             FleetError::Server(StartError::Domain(_))
             | FleetError::Accounts(AccountsError::Name { .. } | AccountsError::Missing { .. }) => Kind::Input,
-            FleetError::Server(_) | FleetError::Accounts(_) | FleetError::Trust(_) | FleetError::Files(_) => {
-                Kind::Environment
-            }
+            FleetError::Server(_)
+            | FleetError::Accounts(_)
+            | FleetError::State(_)
+            | FleetError::Trust(_)
+            | FleetError::Thread(_)
+            | FleetError::Files(_) => Kind::Environment,
         };
         let mut failure = Self::new(kind, with_causes(&error));
         failure.help = error.next_step().map(str::to_owned);

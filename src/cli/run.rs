@@ -109,12 +109,13 @@ async fn live(profile: &profile::Fleet, how: &How, global: &Global) -> Result<()
         () = signals.asked() => return Err(Failure::run("stopped before the fleet was there")),
     };
     progress.clear();
-    let mut fleet = started?;
+    let (mut fleet, events) = started?;
+    let events = how.events.then_some(events);
     let health = std::sync::Arc::clone(fleet.health());
 
     let told = report::started(profile, &fleet, global);
     let outcome = match told {
-        Ok(()) => watch(&mut fleet, how, global, &mut signals).await,
+        Ok(()) => watch(&mut fleet, events, how, global, &mut signals).await,
         Err(error) => Err(error.into()),
     };
     // Before the goodbye, which turns everything into `stopped`.
@@ -126,9 +127,14 @@ async fn live(profile: &profile::Fleet, how: &How, global: &Global) -> Result<()
 }
 
 /// Prints health until the time is over, somebody asks to stop, every device has given up, or the private server dies.
-async fn watch(fleet: &mut Fleet, how: &How, global: &Global, signals: &mut Signals) -> Result<(), Failure> {
+async fn watch(
+    fleet: &mut Fleet,
+    mut events: Option<Events>,
+    how: &How,
+    global: &Global,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
     let health = std::sync::Arc::clone(fleet.health());
-    let mut events = how.events.then(|| health.watch());
     let kinds: Vec<_> = fleet.devices().map(|(_, _, definition)| definition.clone()).collect();
     let end = Instant::now() + how.span.unwrap_or(NO_END);
     let mut pulse = Pulse::new(&health);

@@ -83,7 +83,12 @@ impl Wireless {
     pub(super) async fn next(&mut self) -> Happened {
         tokio::select! {
             event = self.radio.next() => match event {
-                RadioEvent::State(state) => Happened::State(state),
+                RadioEvent::State(state) => {
+                    if let State::Advertising { address, .. } = &state {
+                        self.memory.seen(*address);
+                    }
+                    Happened::State(state)
+                }
                 RadioEvent::ClientConnected => Happened::Input(Input::ClientConnected),
                 RadioEvent::ClientGone => Happened::Input(Input::ClientGone),
                 RadioEvent::Write(write, answer) => {

@@ -3,6 +3,7 @@
 //! On somebody's server the passwords live in the fleet's [`State`]; on the private server they live for the run.
 
 use crate::{
+    label::is_commissioned,
     state::{State, StateError, random_password},
     xmpp::{
         connect::Connector,
@@ -12,7 +13,7 @@ use crate::{
 };
 use std::{collections::VecDeque, sync::Arc};
 use thingfleet_device::{
-    instance::{Account, Commissioning},
+    instance::Account,
     io::StreamFailure,
     jid::{BareJid, JidError},
     value::Secret,
@@ -122,18 +123,23 @@ pub(super) async fn on_private_server(
     }
 }
 
-/// Finds or makes the accounts of a fleet on somebody's server, in the order of the devices. The state is held as
-/// long as the fleet runs, so that no other run uses the same accounts.
+/// Finds or makes the accounts of a fleet on somebody's server, in the order of the devices. Accounts that are
+/// registered need the `state`, which is opened for that; it is held as long as the fleet runs, so that no other run
+/// uses the same accounts.
 pub(super) async fn on_remote_server(
     fleet: &Fleet,
     connector: &Arc<Connector>,
     domain: &str,
+    state: &mut Option<State>,
     progress: Progress<'_>,
-) -> Result<(Vec<Option<Account>>, Option<State>), AccountsError> {
+) -> Result<Vec<Option<Account>>, AccountsError> {
     match fleet.accounts {
-        Accounts::Given => Ok((given(fleet)?, None)),
+        Accounts::Given => given(fleet),
         Accounts::Register => {
-            let mut state = State::open(&fleet.name)?;
+            let state = match state {
+                Some(state) => state,
+                None => state.insert(State::open(&fleet.name)?),
+            };
             let own =
                 |device| if is_commissioned(device) { Ok(None) } else { own_jid(device, domain).map(Some) };
             let jids = fleet.devices.iter().map(own).collect::<Result<Vec<_>, _>>()?;
@@ -154,7 +160,7 @@ pub(super) async fn on_remote_server(
                 let password = state.account(&jid).expect("every account was prepared").0.clone();
                 Some(account(device, jid, password))
             });
-            Ok((accounts.collect(), Some(state)))
+            Ok(accounts.collect())
         }
     }
 }
@@ -166,11 +172,6 @@ fn given(fleet: &Fleet) -> Result<Vec<Option<Account>>, AccountsError> {
         None => Err(AccountsError::Missing { device: device.name.clone() }),
     };
     fleet.devices.iter().map(of).collect()
-}
-
-/// Whether a device gets its account from whoever commissions it.
-fn is_commissioned(device: &Device) -> bool {
-    device.commissioning == Commissioning::Bluetooth
 }
 
 fn own_jid(device: &Device, domain: &str) -> Result<BareJid, AccountsError> {
