@@ -3,9 +3,12 @@
 use super::{Global, output};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, io, time::Instant};
-use thingfleet::fleet::{
-    Fleet,
-    health::{Health, Snapshot, Trouble},
+use thingfleet::{
+    control::Control,
+    fleet::{
+        Fleet,
+        health::{Health, Snapshot, Trouble},
+    },
 };
 use thingfleet_device::jid::BareJid;
 use thingfleet_schema::profile;
@@ -15,12 +18,28 @@ const NAMED_IN_PULSE: usize = 1;
 /// Troubled devices named in the summary.
 const NAMED_IN_SUMMARY: usize = 20;
 
-/// Tells what was started and how to join. The person's password on the private server is the one secret that is
-/// ever printed: it lives for the run, on loopback.
-pub(super) fn started(profile: &profile::Fleet, fleet: &Fleet, global: &Global) -> io::Result<()> {
+/// Tells what was started, how to join and how to steer it. The person's password on the private server is printed
+/// because it lives for the run, on loopback.
+/// The control interface's token is the other secret: whoever runs the fleet needs it.
+pub(super) fn started(
+    profile: &profile::Fleet,
+    fleet: &Fleet,
+    control: Option<&Control>,
+    global: &Global,
+) -> io::Result<()> {
     if global.json {
-        return output::json(&started_json(profile, fleet));
+        return output::json(&started_json(profile, fleet, control));
     }
+    joining(profile, fleet)?;
+    let Some(control) = control else { return Ok(()) };
+    output::line(
+        "steer it from another terminal with `thingfleet ctl list`, or over HTTP (docs/CONTROL.md):",
+    )?;
+    output::line(&format!("  address      {}", control.url()))?;
+    output::line(&format!("  token        {}\n", control.token().reveal()))
+}
+
+fn joining(profile: &profile::Fleet, fleet: &Fleet) -> io::Result<()> {
     let devices = profile.devices.len();
     let Some(server) = fleet.server() else {
         return output::line(&format!(
@@ -38,12 +57,12 @@ pub(super) fn started(profile: &profile::Fleet, fleet: &Fleet, global: &Global) 
     output::line(&format!("  server       {}, port {} (STARTTLS)", address.ip(), address.port()))?;
     output::line(&format!("  certificate  signed by {}", server.ca_file().display()))?;
     output::line("\nor without one, from another terminal:")?;
-    let first = fleet.devices().next().map_or("kettle", |(name, ..)| name);
+    let first = fleet.devices().next().map_or_else(|| "kettle".to_owned(), |(name, ..)| name);
     output::line(&format!("  thingfleet client watch {first}"))?;
     output::line(&format!("  thingfleet client say {first} help\n"))
 }
 
-fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
+fn started_json(profile: &profile::Fleet, fleet: &Fleet, control: Option<&Control>) -> Value {
     let remote = fleet.remote();
     let person = fleet.server().map(|server| {
         let account = &server.person().account;
@@ -52,7 +71,7 @@ fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
     let ca_file = fleet.server().map(thingfleet::server::PrivateServer::ca_file);
     let devices: Vec<_> = fleet
         .devices()
-        .map(|(name, jid, definition)| json!({ "name": name, "jid": jid.map(BareJid::as_str), "kind": definition.kind }))
+        .map(|(name, jid, definition)| json!({ "name": name, "jid": jid.as_ref().map(BareJid::as_str), "kind": definition.kind }))
         .collect();
     json!({
         "type": "started",
@@ -60,6 +79,9 @@ fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
         "server": { "domain": remote.domain, "host": remote.host, "port": remote.port, "ca_file": ca_file },
         "person": person,
         "devices": devices,
+        "control": control.map(|control| {
+            json!({ "url": control.url(), "token": control.token().reveal(), "file": control.file() })
+        }),
     })
 }
 
@@ -79,8 +101,8 @@ impl Pulse {
         let (now, snapshot) = (Instant::now(), health.snapshot());
         let span = (now - self.last.0).as_secs_f64().max(1e-3);
         let rate = |after: u64, before: u64| (after.saturating_sub(before)) as f64 / span;
-        let events = rate(snapshot.events, self.last.1.events);
-        let publishes = rate(snapshot.published, self.last.1.published);
+        let events = rate(snapshot.counts.events, self.last.1.counts.events);
+        let publishes = rate(snapshot.counts.published, self.last.1.counts.published);
         let elapsed = now - self.begun;
         if global.json {
             let mut value = health_json("health", &snapshot);
@@ -91,10 +113,10 @@ impl Pulse {
         } else {
             let mut parts = vec![format!("{publishes:.0} publishes/s"), format!("{events:.0} events/s")];
             for (count, word) in [
-                (snapshot.publish_failures, "publishes refused"),
-                (snapshot.setup_failures, "setups refused"),
-                (snapshot.refusals, "requests refused"),
-                (snapshot.restarts, "restarts"),
+                (snapshot.counts.publish_failures, "publishes refused"),
+                (snapshot.counts.setup_failures, "setups refused"),
+                (snapshot.counts.refusals, "requests refused"),
+                (snapshot.counts.restarts, "restarts"),
             ] {
                 if count > 0 {
                     parts.push(format!("{count} {word}"));
@@ -126,10 +148,15 @@ pub(super) fn summary(last: &Snapshot, troubles: &[Trouble], global: &Global) ->
     output::line(&format!("at the end: {}", states(last)))?;
     output::line(&format!(
         "{} values published, {} refused; {} actuations, {} requests refused; {} stanzas sent, {} received",
-        last.published, last.publish_failures, last.actuations, last.refusals, last.sent, last.received
+        last.counts.published,
+        last.counts.publish_failures,
+        last.counts.actuations,
+        last.counts.refusals,
+        last.counts.sent,
+        last.counts.received
     ))?;
-    if last.restarts > 0 {
-        output::line(&format!("{} device tasks were restarted; please report that", last.restarts))?;
+    if last.counts.restarts > 0 {
+        output::line(&format!("{} device tasks were restarted; please report that", last.counts.restarts))?;
     }
     for trouble in troubles.iter().take(NAMED_IN_SUMMARY) {
         output::line(&trouble_line(trouble))?;
@@ -147,6 +174,7 @@ fn states(snapshot: &Snapshot) -> String {
         (snapshot.setting_up, "setting up"),
         (snapshot.off, "not switched on yet"),
         (snapshot.restarting, "restarting"),
+        (snapshot.offline, "offline"),
         (snapshot.stopped, "stopped"),
     ] {
         if count > 0 {
@@ -190,17 +218,18 @@ fn health_json(kind: &str, snapshot: &Snapshot) -> Value {
         "waiting": snapshot.waiting,
         "failed": snapshot.failed,
         "restarting": snapshot.restarting,
+        "offline": snapshot.offline,
         "stopped": snapshot.stopped,
         "ever_online": snapshot.ever_online,
-        "events": snapshot.events,
-        "published": snapshot.published,
-        "publish_failures": snapshot.publish_failures,
-        "setup_failures": snapshot.setup_failures,
-        "actuations": snapshot.actuations,
-        "refusals": snapshot.refusals,
-        "stanzas_sent": snapshot.sent,
-        "stanzas_received": snapshot.received,
-        "restarts": snapshot.restarts,
+        "events": snapshot.counts.events,
+        "published": snapshot.counts.published,
+        "publish_failures": snapshot.counts.publish_failures,
+        "setup_failures": snapshot.counts.setup_failures,
+        "actuations": snapshot.counts.actuations,
+        "refusals": snapshot.counts.refusals,
+        "stanzas_sent": snapshot.counts.sent,
+        "stanzas_received": snapshot.counts.received,
+        "restarts": snapshot.counts.restarts,
         "missed_events": snapshot.missed_events,
     })
 }

@@ -125,7 +125,10 @@ impl Client {
     /// [`ClientError`].
     pub async fn remove(&self, name: &str) -> Result<(), ClientError> {
         let path = path(name);
-        timeout(PATIENCE, self.send(Method::DELETE, &path, None::<&()>)).await.map_err(|_| ClientError::Late)?.map(drop)
+        timeout(PATIENCE, self.send(Method::DELETE, &path, None::<&()>))
+            .await
+            .map_err(|_| ClientError::Late)?
+            .map(drop)
     }
 
     /// Has some devices do something, and answers once they have.
@@ -226,16 +229,17 @@ fn with_query(path: &str, selection: &Selection, since: Option<u64>) -> String {
     let since = since.map(|since| since.to_string());
     let fields = [("name", name), ("kind", kind), ("tag", tag), ("since", &since)];
     let fields = fields.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
-    fields.zip(std::iter::once('?').chain(std::iter::repeat('&'))).fold(
-        path.to_owned(),
-        |path, ((key, value), sign)| format!("{path}{sign}{key}={}", encoded(value)),
-    )
+    fields
+        .zip(std::iter::once('?').chain(std::iter::repeat('&')))
+        .fold(path.to_owned(), |path, ((key, value), sign)| format!("{path}{sign}{key}={}", encoded(value)))
 }
 
 /// A text as a part of an address (RFC 3986 section 2).
 fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |text, byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text + &char::from(byte).to_string(),
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            text + &char::from(byte).to_string()
+        }
         other => format!("{text}%{other:02X}"),
     })
 }

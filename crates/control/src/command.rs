@@ -239,11 +239,8 @@ mod tests {
     #[test]
     fn everything_given_has_to_apply() {
         let tags = ["kitchen".to_owned()];
-        let selection = Selection {
-            name: Some("k*".into()),
-            kind: Some("kettle".into()),
-            tag: Some("kitchen".into()),
-        };
+        let selection =
+            Selection { name: Some("k*".into()), kind: Some("kettle".into()), tag: Some("kitchen".into()) };
         assert!(selection.takes("k-1", "kettle", &tags));
         assert!(!selection.takes("k-1", "lamp", &tags));
         assert!(!selection.takes("k-1", "kettle", &[]));

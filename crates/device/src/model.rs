@@ -209,8 +209,7 @@ impl Model {
             let Some(value) = channel.value_from(driver.step(channel, &self.values, tick)) else {
                 continue;
             };
-            let (shown, origin) =
-                (&mut self.values[usize::from(id.0)], &mut self.origins[usize::from(id.0)]);
+            let (shown, origin) = (&mut self.values[usize::from(id.0)], &mut self.origins[usize::from(id.0)]);
             if *shown != value && origin.0 != Origin::Held {
                 *shown = value;
                 *origin = (Origin::Behaviour, tick.now);

@@ -130,7 +130,13 @@ impl World {
     }
 
     /// Holds a channel at a value, or at the one it has, that the caller reports at once.
-    pub(crate) fn hold(&mut self, definition: &Definition, now: Instant, id: ChannelId, value: Option<&Value>) {
+    pub(crate) fn hold(
+        &mut self,
+        definition: &Definition,
+        now: Instant,
+        id: ChannelId,
+        value: Option<&Value>,
+    ) {
         self.model.hold(definition, id, value, self.time(now));
         self.reported(definition, now, id);
     }

@@ -148,7 +148,10 @@ fn a_new_device_leaves_the_air_and_waits_there_again_afterwards() {
     assert!(!rig.is_peripheral);
     rig.feed(Input::Online);
     assert!(rig.is_peripheral);
-    assert_eq!((rig.device.session(), rig.device.stage()), (&Session::Commissioning, Some(Stage::Unprovisioned)));
+    assert_eq!(
+        (rig.device.session(), rig.device.stage()),
+        (&Session::Commissioning, Some(Stage::Unprovisioned))
+    );
 }
 
 #[test]
