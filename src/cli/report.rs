@@ -50,10 +50,17 @@ fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
         json!({ "jid": account.jid.as_str(), "password": account.password.reveal() })
     });
     let ca_file = fleet.server().map(thingfleet::server::PrivateServer::ca_file);
-    let devices: Vec<_> = fleet
+    let mut devices: Vec<_> = fleet
         .devices()
         .map(|(name, jid, definition)| json!({ "name": name, "jid": jid.map(BareJid::as_str), "kind": definition.kind }))
         .collect();
+    // Those that are commissioned over Bluetooth tell their code, or null as long as their address is not known.
+    let mut labels = fleet.labels(profile).into_iter().peekable();
+    for device in &mut devices {
+        if let Some(label) = labels.next_if(|label| device["name"] == json!(label.device)) {
+            device["code"] = json!(label.code().map(|code| code.to_string()));
+        }
+    }
     json!({
         "type": "started",
         "fleet": profile.name,

@@ -1,7 +1,7 @@
 //! `thingfleet run` and `thingfleet demo`: a fleet until it is told to stop.
 
 use super::{
-    Failure, Global, duration, events,
+    Failure, Global, duration, events, profile as profiles,
     report::{self, Pulse},
     runtime,
     signals::Signals,
@@ -9,7 +9,7 @@ use super::{
 use clap::Args;
 use std::{
     io::{IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Mutex,
     time::Duration,
 };
@@ -76,26 +76,13 @@ struct How {
 }
 
 pub(super) fn run(arguments: &RunArguments, global: &Global) -> Result<(), Failure> {
-    let path = &arguments.profile;
-    let shipped = path.to_str().filter(|_| !path.exists()).and_then(catalogue::find_profile);
-    let fleet = match shipped {
-        Some(entry) => read_shipped(entry)?,
-        None => profile::read_file(path)?,
-    };
+    let fleet = profiles::read(&arguments.profile)?;
     runtime()?.block_on(live(&fleet, &arguments.how, global))
 }
 
 pub(super) fn demo(arguments: &DemoArguments, global: &Global) -> Result<(), Failure> {
     let entry = catalogue::find_profile("demo").expect("the demo profile ships with the program");
-    runtime()?.block_on(live(&read_shipped(entry)?, &arguments.how, global))
-}
-
-fn read_shipped(entry: &catalogue::ProfileEntry) -> Result<profile::Fleet, Failure> {
-    Ok(profile::read(
-        &Path::new(entry.path).display().to_string(),
-        entry.text,
-        &profile::Surroundings::default(),
-    )?)
+    runtime()?.block_on(live(&profiles::read_shipped(entry)?, &arguments.how, global))
 }
 
 /// Runs a fleet from start to summary.
