@@ -44,6 +44,18 @@ pub enum Command {
     Stop,
 }
 
+/// What a device has around it.
+pub struct Surroundings {
+    /// The way to its server.
+    pub connector: Arc<Connector>,
+    /// Its time.
+    pub clock: Clock,
+    /// The fleet's permits to create nodes.
+    pub gate: Arc<Semaphore>,
+    /// Radio, network and memory of one that is commissioned over Bluetooth.
+    pub equipment: Option<Equipment>,
+}
+
 /// A switched-on device with everything around it.
 pub struct Driver {
     device: Device<Arc<Definition>>,
@@ -57,18 +69,15 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Switches a device on. `gate` holds the fleet's permits to create nodes; when all senders of `commands` are
-    /// gone the device leaves.
+    /// Switches a device on. When all senders of `commands` are gone the device leaves.
     pub fn new(
         definition: Arc<Definition>,
         instance: Instance,
-        connector: Arc<Connector>,
-        clock: Clock,
-        gate: Arc<Semaphore>,
-        equipment: Option<Equipment>,
+        surroundings: Surroundings,
         commands: mpsc::Receiver<Command>,
         reporter: Reporter,
     ) -> Self {
+        let Surroundings { connector, clock, gate, equipment } = surroundings;
         Self {
             device: Device::new(definition, instance),
             session: Session::new(connector),

@@ -12,7 +12,7 @@ mod supervisor;
 
 use crate::{
     ble::Pool,
-    driver::{Command, Driver, Equipment},
+    driver::{Command, Driver, Equipment, Surroundings},
     label::{self, Label},
     memory::{Memories, Memory},
     network::Networks,
@@ -209,19 +209,14 @@ impl Fleet {
                 let seat = &crew[number];
                 let commands = seat.take();
                 reporter.switched_on();
-                let clock = Clock::start();
                 let stored = seat.wireless.as_ref().and_then(|(memory, _)| memory.stored());
                 let instance = Instance { epoch: wall_clock(), stored, ..seat.instance.clone() };
                 let definition = Arc::clone(&seat.definition);
-                let equipment = seat.wireless.clone().map(|(memory, address)| Equipment {
-                    pool,
-                    networks,
-                    memory,
-                    address,
-                });
-                Driver::new(definition, instance, connector, clock, gate, equipment, commands, reporter)
-                    .run()
-                    .await;
+                let wireless = seat.wireless.clone();
+                let equipment =
+                    wireless.map(|(memory, address)| Equipment { pool, networks, memory, address });
+                let surroundings = Surroundings { connector, clock: Clock::start(), gate, equipment };
+                Driver::new(definition, instance, surroundings, commands, reporter).run().await;
             }
         });
         for (number, device) in fleet.devices.iter().enumerate() {

@@ -3,7 +3,8 @@
 //! A device joins one before it opens its session and has no other use for it; its stanzas go over the host's own
 //! network.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use futures::future::BoxFuture;
+use std::{sync::Arc, time::Duration};
 use thingfleet_device::commissioning::{credentials::Network, journey::NetworkFailure};
 use thingfleet_schema::profile;
 use tokio::time::sleep;
@@ -23,7 +24,7 @@ pub type Networks = Option<Arc<[profile::Network]>>;
 /// A device's place in the air: it has joined a network, is joining one, or neither.
 pub(crate) struct Station {
     networks: Networks,
-    joining: Option<Pin<Box<dyn Future<Output = Result<(), NetworkFailure>> + Send>>>,
+    joining: Option<BoxFuture<'static, Result<(), NetworkFailure>>>,
 }
 
 impl Station {
@@ -66,5 +67,55 @@ impl Station {
         let outcome =
             if network.password == wanted.password { Ok(()) } else { Err(NetworkFailure::WrongPassword) };
         (QUICK + SLOWER * weak, outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thingfleet_device::value::Secret;
+    use tokio::time::Instant;
+
+    async fn join(networks: Networks, ssid: &str, password: &str) -> (Duration, Result<(), NetworkFailure>) {
+        let mut station = Station::new(networks);
+        let begun = Instant::now();
+        station.join(&Network { ssid: ssid.into(), password: Secret::new(password) });
+        let outcome = station.joined().await;
+        (begun.elapsed(), outcome)
+    }
+
+    fn home() -> Arc<[profile::Network]> {
+        let network = |ssid: &str, signal, is_present| profile::Network {
+            ssid: ssid.into(),
+            password: Secret::new("hunter22"),
+            signal,
+            is_present,
+        };
+        Arc::from([
+            network("home", -50, true),
+            network("garden", -85, true),
+            network("cellar", -95, true),
+            network("holiday", -50, false),
+        ])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_lets_in_who_knows_its_password() {
+        assert_eq!(join(Some(home()), "home", "hunter22").await, (QUICK, Ok(())));
+        assert_eq!(join(Some(home()), "home", "hunter23").await.1, Err(NetworkFailure::WrongPassword));
+        assert_eq!(join(None, "any", "").await, (QUICK, Ok(())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absent_or_too_weak_network_is_not_found() {
+        for ssid in ["holiday", "cellar", "nobody's"] {
+            assert_eq!(join(Some(home()), ssid, "hunter22").await.1, Err(NetworkFailure::NotFound), "{ssid}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_weak_signal_takes_its_time() {
+        let (time, outcome) = join(Some(home()), "garden", "hunter22").await;
+        assert_eq!((time, outcome), (Duration::from_millis(200 + 25 * 50), Ok(())));
     }
 }

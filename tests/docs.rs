@@ -12,6 +12,11 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
 };
+use thingfleet_device::commissioning::{
+    gatt::Characteristic,
+    qr::{Address, QrCode},
+    seal::DeviceKey,
+};
 use thingfleet_schema::catalogue;
 
 #[test]
@@ -70,6 +75,34 @@ fn the_catalogue_has_every_shipped_definition_and_its_picture() {
         let words: Vec<&str> = command.split_whitespace().skip(1).collect();
         let status = thingfleet().args(&words).stdout(Stdio::null()).status().unwrap();
         assert!(status.success(), "{command}");
+    }
+}
+
+#[test]
+fn the_guide_to_commissioning_has_the_table_and_its_sealed_values_open() {
+    let text = fs::read_to_string(root().join("docs/COMMISSIONING.md")).unwrap();
+    let row = |characteristic: Characteristic| {
+        let uuid = characteristic.uuid();
+        let uuid = uuid.short().map_or_else(|| format!("`{uuid}`"), |short| format!("0x{short:04X}"));
+        text.lines().any(|line| line.contains(characteristic.name()) && line.contains(&uuid))
+    };
+    for characteristic in Characteristic::ALL {
+        assert!(row(characteristic), "{characteristic:?}");
+    }
+    let key = DeviceKey::from_seed([7; 32]);
+    let address = Address([0xC0, 0xFF, 0xEE, 0, 0, 1]);
+    assert!(text.contains(&QrCode { address, key: key.public() }.to_string()));
+    assert!(text.contains(&format!("`{:?}`", key.public())));
+    for (characteristic, value) in [
+        (Characteristic::Ssid, "home"),
+        (Characteristic::NetworkPassword, ""),
+        (Characteristic::Jid, "kettle-1@example.org"),
+    ] {
+        let start = format!("| {} | `", characteristic.name());
+        let sealed = text.lines().find_map(|line| line.strip_prefix(&start)).unwrap().trim_end_matches("` |");
+        let byte = |place| u8::from_str_radix(&sealed[place..place + 2], 16).unwrap();
+        let sealed: Vec<u8> = (0..sealed.len()).step_by(2).map(byte).collect();
+        assert_eq!(key.open(characteristic, &sealed).as_deref(), Some(value.as_bytes()));
     }
 }
 

@@ -23,8 +23,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// The adapters of a fleet.
 pub struct Pool {
     adapters: Adapters,
-    bluez: BlueZ,
-    hci: Hci,
+    bluez: Arc<BlueZ>,
+    /// What serves on BlueZ's adapters, and what on HCI controllers.
+    backends: [Arc<dyn Backend>; 2],
     leases: Mutex<Leases>,
     /// Counts changes of the leases and of BlueZ's adapters, so that those who queue look again.
     changed: watch::Sender<u64>,
@@ -59,34 +60,36 @@ impl std::fmt::Debug for Pool {
 impl Pool {
     /// The adapters that a profile names.
     pub fn new(adapters: Adapters) -> Arc<Self> {
-        Arc::new(Self {
-            adapters,
-            bluez: BlueZ::default(),
-            hci: Hci::default(),
-            leases: Mutex::default(),
-            changed: watch::Sender::new(0),
-        })
+        let bluez = Arc::new(BlueZ::default());
+        Self::with(adapters, Arc::clone(&bluez), [bluez, Arc::new(Hci::default())])
+    }
+
+    fn with(adapters: Adapters, bluez: Arc<BlueZ>, backends: [Arc<dyn Backend>; 2]) -> Arc<Self> {
+        let changed = watch::Sender::new(0);
+        Arc::new(Self { adapters, bluez, backends, leases: Mutex::default(), changed })
     }
 
     /// Is this peripheral on one adapter after another until it is ordered to stop.
     pub(super) async fn serve(&self, wanted: Wanted, mut port: Port) {
+        let mut told = None;
         loop {
-            let Some(lease) = self.lease(&mut port).await else { return };
-            let backend: &dyn Backend = if is_hci(&lease.adapter) { &self.hci } else { &self.bluez };
-            match backend.serve(&lease.adapter, &wanted, &mut port).await {
-                Ok(()) => return,
-                Err(trouble) => {
-                    tracing::warn!(
-                        device = wanted.device,
-                        adapter = lease.adapter,
-                        kind = trouble.kind.name(),
-                        text = trouble.text,
-                        next_step = trouble.kind.next_step(),
-                        "Bluetooth is down"
-                    );
-                    drop(lease);
-                    port.state(State::Down(trouble)).await;
-                }
+            let Some(lease) = self.lease(&mut told, &mut port).await else { return };
+            let backend = &self.backends[usize::from(is_hci(&lease.adapter))];
+            let Err(trouble) = backend.serve(&lease.adapter, &wanted, &mut port).await else { return };
+            drop(lease);
+            // It is tried again each second, and told once.
+            let state = State::Down(trouble.clone());
+            if told.as_ref() != Some(&state) {
+                let Trouble { kind, text } = trouble;
+                tracing::warn!(
+                    device = wanted.device,
+                    kind = kind.name(),
+                    text,
+                    next_step = kind.next_step(),
+                    "Bluetooth is down"
+                );
+                port.state(state.clone()).await;
+                told = Some(state);
             }
             if pause(&mut port).await.is_none() {
                 return;
@@ -94,11 +97,10 @@ impl Pool {
         }
     }
 
-    /// Waits for a free adapter, and says so; `None` when ordered to stop.
-    async fn lease(&self, port: &mut Port) -> Option<Lease<'_>> {
+    /// Waits for a free adapter, and says so if it was not said before; `None` when ordered to stop.
+    async fn lease(&self, told: &mut Option<State>, port: &mut Port) -> Option<Lease<'_>> {
         let place = self.place();
         let mut changed = self.changed.subscribe();
-        let mut told = None;
         loop {
             let state = match self.names().await {
                 Ok(names) => match self.take(&place, &names) {
@@ -109,7 +111,7 @@ impl Pool {
             };
             if told.as_ref() != Some(&state) {
                 port.state(state.clone()).await;
-                told = Some(state);
+                *told = Some(state);
             }
             tokio::select! {
                 _ = changed.changed() => {}
@@ -205,4 +207,127 @@ fn name(adapter: &Adapter) -> String {
 
 fn is_hci(name: &str) -> bool {
     name.starts_with("tcp:") || name.starts_with("serial:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::radio::{Radio, RadioEvent},
+        *,
+    };
+    use futures::{FutureExt as _, future::BoxFuture};
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    use thingfleet_device::commissioning::{
+        gatt::{Characteristic, Peripheral, Write},
+        qr::Address,
+    };
+    use tokio::time::{Instant, timeout};
+
+    /// A stack in memory: it advertises, and takes one value from a client that stays.
+    #[derive(Default)]
+    struct Fake {
+        is_broken: AtomicBool,
+    }
+
+    impl Backend for Fake {
+        fn serve<'a>(
+            &'a self,
+            adapter: &'a str,
+            wanted: &'a Wanted,
+            port: &'a mut Port,
+        ) -> BoxFuture<'a, Result<(), Trouble>> {
+            async move {
+                if self.is_broken.load(SeqCst) {
+                    return Err(Trouble { kind: TroubleKind::Controller, text: "unplugged".into() });
+                }
+                port.advertising(adapter, wanted.address).await;
+                loop {
+                    match port.order().await {
+                        Order::Stop => return Ok(()),
+                        Order::DisconnectClient => {
+                            port.client_connected().await;
+                            let characteristic = Characteristic::Ssid;
+                            let write = Write { characteristic, value: b"home".to_vec(), encrypted: false };
+                            assert_eq!(port.write(write).await, Ok(()));
+                            port.client_gone().await;
+                        }
+                    }
+                }
+            }
+            .boxed()
+        }
+    }
+
+    fn pool(adapters: &[&str]) -> (Arc<Fake>, Arc<Pool>) {
+        let fake = Arc::new(Fake::default());
+        let named = adapters.iter().map(|name| Adapter::Tcp((*name).to_owned())).collect();
+        let backends: [Arc<dyn Backend>; 2] = [fake.clone(), fake.clone()];
+        (fake, Pool::with(Adapters::Named(named), Arc::default(), backends))
+    }
+
+    fn radio(pool: &Arc<Pool>, number: u8) -> Radio {
+        let peripheral = Peripheral::new(&thingfleet_simulated::kettle(), &thingfleet_simulated::unboxed());
+        let mut radio = Radio::new(Arc::clone(pool));
+        let address = Address([0xC0, 0, 0, 0, 0, number]);
+        radio.start(Wanted { device: format!("kettle-{number}"), peripheral, address });
+        radio
+    }
+
+    async fn state(radio: &mut Radio) -> State {
+        let event = timeout(Duration::from_mins(1), radio.next()).await.expect("something is told");
+        match event {
+            RadioEvent::State(state) => state,
+            event => panic!("{event:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_adapter_is_one_device_at_a_time_in_the_order_they_asked() {
+        let (_fake, pool) = pool(&["a"]);
+        let mut first = radio(&pool, 1);
+        assert!(matches!(state(&mut first).await, State::Advertising { adapter, .. } if adapter == "tcp:a"));
+        let mut second = radio(&pool, 2);
+        assert_eq!(state(&mut second).await, State::Queued { ahead: 0 });
+        let mut third = radio(&pool, 3);
+        assert_eq!(state(&mut third).await, State::Queued { ahead: 1 });
+        first.closed().await;
+        assert!(matches!(state(&mut second).await, State::Advertising { .. }));
+        assert_eq!(state(&mut third).await, State::Queued { ahead: 0 });
+        drop(second);
+        assert!(
+            matches!(state(&mut third).await, State::Advertising { .. }),
+            "dropped is as good as stopped"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_adapter_in_trouble_is_tried_again_and_the_others_do_not_notice() {
+        let (fake, pool) = pool(&["a", "b"]);
+        let mut well = radio(&pool, 1);
+        assert!(matches!(state(&mut well).await, State::Advertising { .. }));
+        fake.is_broken.store(true, SeqCst);
+        let mut troubled = radio(&pool, 2);
+        let State::Down(trouble) = state(&mut troubled).await else { panic!("it is broken") };
+        assert_eq!((trouble.kind, &*trouble.text), (TroubleKind::Controller, "unplugged"));
+        fake.is_broken.store(false, SeqCst);
+        let mended = Instant::now();
+        while !matches!(state(&mut troubled).await, State::Advertising { .. }) {}
+        assert!(mended.elapsed() < Duration::from_secs(5));
+        assert!(timeout(Duration::from_secs(1), well.next()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_waits_for_its_answer() {
+        let (_fake, pool) = pool(&["a"]);
+        let mut radio = radio(&pool, 1);
+        state(&mut radio).await;
+        radio.disconnect_client();
+        assert!(matches!(radio.next().await, RadioEvent::ClientConnected));
+        let RadioEvent::Write(write, answer) = radio.next().await else { panic!("a write comes") };
+        assert_eq!(write.value, b"home");
+        radio.owes(answer);
+        assert!(timeout(Duration::from_secs(1), radio.next()).await.is_err(), "not before the answer");
+        radio.answer(Ok(()));
+        assert!(matches!(radio.next().await, RadioEvent::ClientGone));
+    }
 }

@@ -70,7 +70,7 @@ impl Radio {
     /// Leaves the air, once the last answer is out.
     pub fn stop(&mut self) {
         if let Some(running) = self.running.take() {
-            self.order_of(&running, Order::Stop);
+            running.order(Order::Stop);
             self.stopping = Some(running.task);
         }
     }
@@ -78,7 +78,7 @@ impl Radio {
     /// Sends the client away.
     pub fn disconnect_client(&self) {
         if let Some(running) = &self.running {
-            self.order_of(running, Order::DisconnectClient);
+            running.order(Order::DisconnectClient);
         }
     }
 
@@ -111,9 +111,11 @@ impl Radio {
             _ = stopping.await;
         }
     }
+}
 
-    fn order_of(&self, running: &Running, order: Order) {
+impl Running {
+    fn order(&self, order: Order) {
         // A full channel has the same orders in it already; a closed one ends the backend as well.
-        _ = running.orders.try_send(order);
+        _ = self.orders.try_send(order);
     }
 }

@@ -13,6 +13,7 @@ use std::{
     },
 };
 use thingfleet_device::{
+    commissioning::journey::Step,
     io::{Colour, Event, Session, StreamFailure},
     time::Instant,
 };
@@ -337,9 +338,35 @@ impl Reporter {
                 tracing::warn!(device = %self.slot().name, why, next_step, "the nodes cannot be set up");
                 self.slot().lock().setup_failure = Some((why.clone(), next_step));
             }
-            Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) | Event::Commissioning(_) => {}
+            Event::Commissioning(step) => self.step(step),
+            Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) => {}
         }
         self.tell(at, What::Event(event));
+    }
+
+    /// Says in the log what a person with a phone in the hand wants to know.
+    fn step(&self, step: &Step) {
+        let device = &*self.slot().name;
+        match step {
+            Step::Entered(stage) => tracing::info!(device, stage = stage.name(), "commissioning"),
+            Step::Rejected { characteristic, why } => {
+                tracing::warn!(device, characteristic = characteristic.name(), %why, "a value was refused");
+            }
+            Step::Incomplete(missing) => {
+                let missing: Vec<_> = missing.iter().map(|characteristic| characteristic.name()).collect();
+                tracing::warn!(device, missing = missing.join(", "), "Setup Done came too early");
+            }
+            Step::NetworkFailed { ssid, why } => {
+                tracing::warn!(device, ssid, why = why.describe(), "the device is not in its network");
+            }
+            Step::GaveUp { why } => {
+                tracing::warn!(device, why, "the device gave up and waits for a client again")
+            }
+            Step::Reset => tracing::info!(device, "reset to factory settings"),
+            Step::ClientConnected | Step::ClientGone | Step::Written(_) => {
+                tracing::debug!(device, ?step, "commissioning");
+            }
+        }
     }
 
     fn session(&self, session: &Session) {

@@ -86,14 +86,13 @@ impl<D: Deref<Target = Definition>> Device<D> {
         self.now = self.now.max(now);
         self.advance();
         match input {
-            Input::Timeout => {}
             Input::StreamUp { jid, resumed } => self.stream_up(jid, resumed),
             Input::StreamDown(failure) => self.stream_down(failure),
             Input::Stanza(stanza) if self.has_stream() => {
                 self.with_agent(|agent, cx| agent.stanza(cx, &stanza));
             }
-            // Too late: the stream it came from was given up.
-            Input::Stanza(_) => {}
+            // A stanza without a stream is late: that stream was given up.
+            Input::Timeout | Input::Stanza(_) => {}
             Input::SetupGranted => self.with_agent(Agent::setup_granted),
             Input::Operate(channel, value) => {
                 self.with_agent(|agent, cx| agent.actuate(cx, channel, &value, None));

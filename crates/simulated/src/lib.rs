@@ -8,12 +8,13 @@ use std::{collections::BTreeMap, time::Duration};
 use thingfleet_device::{
     commissioning::{
         credentials::{Network, Stored},
-        gatt::AttError,
+        gatt::{AttError, Characteristic, Write},
         journey::NetworkFailure,
+        seal::DeviceKey,
     },
     definition::{
         ActuatorMode, Behaviour, Bluetooth, Channel, ChoiceOption, Definition, Dialect, Kind, PublishPolicy,
-        Range, Role, Source,
+        Range, Role, Security, Source,
     },
     device::Device,
     instance::{Access, Account, Addressing, Commissioning, Instance},
@@ -320,6 +321,22 @@ impl Rig {
         rig
     }
 
+    /// A kettle from the shop: it waits to be commissioned over Bluetooth, protected like this.
+    pub fn unboxed(security: Security) -> Self {
+        let mut definition = kettle();
+        definition.bluetooth.security = security;
+        Self::new(definition, unboxed(), Server::new("Prosody"))
+    }
+
+    /// A client writes a value on an open link.
+    ///
+    /// # Errors
+    /// The device's answer.
+    pub fn write(&mut self, characteristic: Characteristic, value: &[u8]) -> Result<(), AttError> {
+        self.feed(Input::GattWrite(Write { characteristic, value: value.to_vec(), encrypted: false }));
+        self.answers.pop().expect("each write is answered at once")
+    }
+
     /// Hands an input in and carries out all that comes of it.
     pub fn feed(&mut self, input: Input) {
         let mut inputs = vec![input];
@@ -471,6 +488,17 @@ pub fn kettle() -> Definition {
         dialect: Dialect::Thesis,
         bluetooth: Bluetooth::named("Electric kettle"),
         firmware: Vec::new(),
+    }
+}
+
+/// `kettle-1` of nobody yet, with an empty memory.
+pub fn unboxed() -> Instance {
+    Instance {
+        account: None,
+        owners: Vec::new(),
+        commissioning: Commissioning::Bluetooth,
+        key: Some(DeviceKey::from_seed([7; 32])),
+        ..instance()
     }
 }
 

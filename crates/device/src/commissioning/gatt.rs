@@ -36,9 +36,9 @@ impl Uuid {
 
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] =
-            [self.0 >> 96, self.0 >> 80 & 0xFFFF, self.0 >> 64 & 0xFFFF, self.0 >> 48 & 0xFFFF];
-        write!(f, "{a:08x}-{b:04x}-{c:04x}-{d:04x}-{:012x}", self.0 & 0xFFFF_FFFF_FFFF)
+        let part = |bits: u32| self.0 >> bits & 0xFFFF;
+        write!(f, "{:08x}-{:04x}-{:04x}-{:04x}", self.0 >> 96, part(80), part(64), part(48))?;
+        write!(f, "-{:012x}", self.0 & 0xFFFF_FFFF_FFFF)
     }
 }
 

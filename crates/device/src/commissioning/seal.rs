@@ -104,5 +104,62 @@ impl fmt::Debug for PublicKey {
 /// The number of a credential's characteristic: the first part of its UUID.
 fn number(characteristic: Characteristic) -> Option<u8> {
     let is_credential = Characteristic::CREDENTIALS.contains(&characteristic);
-    is_credential.then(|| (characteristic.uuid().0 >> 96) as u8)
+    u8::try_from(characteristic.uuid().0 >> 96).ok().filter(|_| is_credential)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{format, string::String};
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let byte = |place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap();
+        (0..hex.len()).step_by(2).map(byte).collect()
+    }
+
+    /// Made with libsodium (`PyNaCl` 1.6): `SealedBox(key.to_curve25519_public_key()).encrypt(…)`.
+    const SEALED: [(Characteristic, &str, &str); 3] = [
+        (
+            Characteristic::Ssid,
+            "home",
+            "d98b8f74f65b889cb4fe8b6014bce983045aac726daa7f305c0af43db959db02\
+             4d3bee438bea406707b253766e99e31541eb91a818",
+        ),
+        (
+            Characteristic::NetworkPassword,
+            "",
+            "edd30f96f32547856b7716003537bca4b20ce26a8e98e405d73ee4cefcf0d165\
+             ce79c14095598a29b3deed1f4b436dde29",
+        ),
+        (
+            Characteristic::Jid,
+            "kettle-1@example.org",
+            "d705f65e6692be631efa69ef0fb2d37d22e53cc701612457d8b77faec49e7939\
+             b66e75064e77407a465424f2e8339f02e7def26de3eb8f9639adf3058ef4a5d205aeb5b559",
+        ),
+    ];
+
+    #[test]
+    fn another_implementation_derives_the_same_public_key() {
+        let public = format!("{:?}", DeviceKey::from_seed([7; 32]).public());
+        assert_eq!(public, "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c");
+    }
+
+    #[test]
+    fn what_another_implementation_sealed_can_be_opened_in_its_place_only() {
+        let key = DeviceKey::from_seed([7; 32]);
+        for (characteristic, text, sealed) in SEALED {
+            let sealed = bytes(sealed);
+            assert_eq!(sealed.len(), text.len() + OVERHEAD);
+            assert_eq!(key.open(characteristic, &sealed).as_deref(), Some(text.as_bytes()));
+            assert_eq!(key.open(Characteristic::JidSender, &sealed), None);
+            assert_eq!(DeviceKey::from_seed([8; 32]).open(characteristic, &sealed), None);
+        }
+    }
+
+    #[test]
+    fn a_key_never_prints_itself() {
+        let key = DeviceKey::from_seed([7; 32]);
+        assert_eq!(format!("{key:?}"), String::from("[redacted]"));
+    }
 }

@@ -1,0 +1,173 @@
+//! Being a device's peripheral: advertise, serve its table to one client at a time, hand whole values in.
+//!
+//! ```text
+//!  Advertising ── client ──► Connected ── client gone, sent away ──► Advertising
+//!      └───────── order to stop ──────────┴──► last answer out, client sent away, controller quiet
+//! ```
+
+use crate::{
+    client::{Client, Parting},
+    controller::{Controller, ControllerError, Traffic},
+    pool::HeapPool,
+    table::{self, Values},
+};
+use bt_hci::{cmd::controller_baseband::Reset, transport::Transport};
+use core::{fmt, future::Future, pin::pin};
+use embassy_futures::select::{Either, select};
+use embassy_time::Duration;
+use thingfleet_device::commissioning::{
+    gatt::{AttError, Peripheral, Write},
+    qr::Address,
+};
+use trouble_host::{
+    BleHostError, HostResources, IoCapabilities,
+    advertise::{Advertisement, AdvertisementParameters},
+    connection::Connection,
+    peripheral::Advertiser,
+};
+
+/// Time between two advertisements (Core 5.4, Vol 3, Part C, Appendix A: 30 to 150 ms while somebody is looking).
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Clients whose bonds are remembered as long as the peripheral is up.
+const BONDS: usize = 4;
+
+/// What a peripheral tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happening {
+    /// It can be found and connected to.
+    Advertising,
+    /// A client connected.
+    ClientConnected,
+    /// The client is gone.
+    ClientGone,
+}
+
+/// What a peripheral is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Send the client away, if there is one, and advertise again.
+    DisconnectClient,
+    /// Be the peripheral no longer.
+    Stop,
+}
+
+/// Whoever has a device behind it.
+pub trait Body {
+    /// Is told what happened.
+    fn happened(&mut self, happening: Happening) -> impl Future<Output = ()>;
+
+    /// Answers a whole value. The client waits for it, and nothing else happens meanwhile.
+    fn write(&mut self, write: Write) -> impl Future<Output = Result<(), AttError>>;
+
+    /// Waits for the next order. Has to be cancel-safe.
+    fn order(&mut self) -> impl Future<Output = Order>;
+}
+
+/// Why a peripheral ended without an order.
+#[derive(Debug)]
+pub enum Failure<E> {
+    /// The controller is of no use any more.
+    Controller(ControllerError<E>),
+    /// The controller refused a command, or the stack above it gave up.
+    Stack(trouble_host::Error),
+}
+
+impl<E: fmt::Debug> fmt::Display for Failure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Controller(error) => error.fmt(f),
+            Self::Stack(error) => write!(f, "the controller does not do what it is told: {error:?}"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> core::error::Error for Failure<E> {}
+
+impl<E> From<BleHostError<ControllerError<E>>> for Failure<E> {
+    fn from(error: BleHostError<ControllerError<E>>) -> Self {
+        match error {
+            BleHostError::Controller(error) => Self::Controller(error),
+            BleHostError::BleHost(error) => Self::Stack(error),
+        }
+    }
+}
+
+impl<E> From<trouble_host::Error> for Failure<E> {
+    fn from(error: trouble_host::Error) -> Self {
+        Self::Stack(error)
+    }
+}
+
+/// Is this peripheral, with this random static address, on the controller behind a transport, until it is ordered to
+/// stop. The last answer is on the air by then, and the controller quiet.
+///
+/// # Errors
+/// [`Failure`]: the body has been told what happened before, and has to take a client for gone.
+pub async fn serve<T: Transport>(
+    transport: T,
+    peripheral: &Peripheral,
+    address: Address,
+    body: &mut impl Body,
+) -> Result<(), Failure<T::Error>> {
+    let traffic = Traffic::default();
+    let mut resources = HostResources::<HeapPool, 1, 1, 1, BONDS>::new();
+    let mut little_endian = address.0;
+    little_endian.reverse();
+    let stack = trouble_host::new(Controller::new(transport, &traffic), &mut resources)
+        .set_random_address(trouble_host::Address::random(little_endian))
+        .set_io_capabilities(IoCapabilities::NoInputNoOutput)
+        .build();
+    let mut runner = stack.runner();
+    let mut values = Values::new(peripheral);
+    let (server, writable) = table::build(peripheral, &mut values);
+    let present = async {
+        let mut radio = stack.peripheral();
+        let data = peripheral.advertisement.advertising_data();
+        let response = peripheral.advertisement.scan_response();
+        let advertisement =
+            Advertisement::ConnectableScannableUndirected { adv_data: &data, scan_data: &response };
+        let parameters = AdvertisementParameters {
+            interval_min: INTERVAL,
+            interval_max: INTERVAL,
+            ..AdvertisementParameters::default()
+        };
+        loop {
+            let advertiser = radio.advertise(&parameters, advertisement).await?;
+            body.happened(Happening::Advertising).await;
+            let Some(connection) = first_client(advertiser, body).await? else { break };
+            let connection = connection.with_attribute_server(&server)?;
+            body.happened(Happening::ClientConnected).await;
+            let parting = Client::new(connection, &writable, peripheral.security, &traffic).talk(body).await;
+            body.happened(Happening::ClientGone).await;
+            match parting {
+                Parting::Gone => {}
+                Parting::Stopped => break,
+            }
+        }
+        // A controller that is not ours alone would go on advertising.
+        stack.command(Reset::new()).await?;
+        Ok(())
+    };
+    match select(runner.run(), present).await {
+        Either::First(Err(failure)) => Err(failure.into()),
+        // It runs until it fails.
+        Either::First(Ok(())) => Err(Failure::Stack(trouble_host::Error::Other)),
+        Either::Second(outcome) => outcome,
+    }
+}
+
+/// Waits for a client; `None` when ordered to stop.
+async fn first_client<'d, C: trouble_host::Controller>(
+    advertiser: Advertiser<'d, C, HeapPool>,
+    body: &mut impl Body,
+) -> Result<Option<Connection<'d, HeapPool>>, trouble_host::Error> {
+    let mut accepted = pin!(advertiser.accept());
+    loop {
+        match select(&mut accepted, body.order()).await {
+            Either::First(connection) => return connection.map(Some),
+            Either::Second(Order::Stop) => return Ok(None),
+            // There is none.
+            Either::Second(Order::DisconnectClient) => {}
+        }
+    }
+}
