@@ -15,14 +15,17 @@ use thingfleet_schema::profile;
 
 /// Troubled devices named in a line of health; the summary names more.
 const NAMED_IN_PULSE: usize = 1;
+/// Waiting devices named at the start.
+const NAMED_AT_START: usize = 8;
 /// Troubled devices named in the summary.
 const NAMED_IN_SUMMARY: usize = 20;
 
-/// Tells what was started, how to join and how to steer it. The person's password on the private server is printed
-/// because it lives for the run, on loopback.
-/// The control interface's token is the other secret: whoever runs the fleet needs it.
+/// Tells what was started, how to join and how to steer it. Two secrets are printed, which live for the run and on
+/// loopback: the password of the person on the private server, and the token of the control interface. `named` is what
+/// the profile is called on the command line.
 pub(super) fn started(
     profile: &profile::Fleet,
+    named: &str,
     fleet: &Fleet,
     control: Option<&Control>,
     global: &Global,
@@ -30,7 +33,7 @@ pub(super) fn started(
     if global.json {
         return output::json(&started_json(profile, fleet, control));
     }
-    joining(profile, fleet)?;
+    joining(profile, named, fleet)?;
     let Some(control) = control else { return Ok(()) };
     output::line(
         "steer it from another terminal with `thingfleet ctl list`, or over HTTP (docs/CONTROL.md):",
@@ -39,14 +42,12 @@ pub(super) fn started(
     output::line(&format!("  token        {}\n", control.token().reveal()))
 }
 
-fn joining(profile: &profile::Fleet, fleet: &Fleet) -> io::Result<()> {
+/// Tells where the fleet is, and how to join it.
+fn joining(profile: &profile::Fleet, named: &str, fleet: &Fleet) -> io::Result<()> {
     let devices = profile.devices.len();
     let Some(server) = fleet.server() else {
-        return output::line(&format!(
-            "fleet {}: {devices} devices on {}",
-            profile.name,
-            fleet.remote().domain
-        ));
+        output::line(&format!("fleet {}: {devices} devices on {}", profile.name, fleet.remote().domain))?;
+        return waiting(profile, named, fleet);
     };
     let account = &server.person().account;
     let address = server.address();
@@ -56,10 +57,37 @@ fn joining(profile: &profile::Fleet, fleet: &Fleet) -> io::Result<()> {
     output::line(&format!("  password     {}", account.password.reveal()))?;
     output::line(&format!("  server       {}, port {} (STARTTLS)", address.ip(), address.port()))?;
     output::line(&format!("  certificate  signed by {}", server.ca_file().display()))?;
-    output::line("\nor without one, from another terminal:")?;
-    let first = fleet.devices().next().map_or_else(|| "kettle".to_owned(), |(name, ..)| name);
-    output::line(&format!("  thingfleet client watch {first}"))?;
-    output::line(&format!("  thingfleet client say {first} help\n"))
+    // One that is commissioned has its address from whoever does that.
+    if let Some((first, ..)) = fleet.devices().find(|(_, account, _)| account.is_some()) {
+        output::line("\nor without one, from another terminal:")?;
+        output::line(&format!("  thingfleet client watch {first}"))?;
+        output::line(&format!("  thingfleet client say {first} help"))?;
+    }
+    waiting(profile, named, fleet)?;
+    output::line("")
+}
+
+/// Tells how to see the codes of the devices that wait to be commissioned.
+fn waiting(profile: &profile::Fleet, named: &str, fleet: &Fleet) -> io::Result<()> {
+    let labels = fleet.labels(profile);
+    let waiting: Vec<_> = labels.iter().filter(|label| fleet.is_waiting(&label.device)).collect();
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let count = waiting.len();
+    output::line(&format!(
+        "\nwaiting to be commissioned over Bluetooth: {count}; their codes, from another terminal:"
+    ))?;
+    for label in waiting.iter().take(NAMED_AT_START) {
+        output::line(&format!("  thingfleet qr {named} {}", label.device))?;
+    }
+    if count > NAMED_AT_START {
+        output::line(&format!(
+            "  … and {} more; thingfleet qr {named} --sheet labels.html",
+            count - NAMED_AT_START
+        ))?;
+    }
+    Ok(())
 }
 
 fn started_json(profile: &profile::Fleet, fleet: &Fleet, control: Option<&Control>) -> Value {
@@ -69,10 +97,17 @@ fn started_json(profile: &profile::Fleet, fleet: &Fleet, control: Option<&Contro
         json!({ "jid": account.jid.as_str(), "password": account.password.reveal() })
     });
     let ca_file = fleet.server().map(thingfleet::server::PrivateServer::ca_file);
-    let devices: Vec<_> = fleet
+    let mut devices: Vec<_> = fleet
         .devices()
         .map(|(name, jid, definition)| json!({ "name": name, "jid": jid.as_ref().map(BareJid::as_str), "kind": definition.kind }))
         .collect();
+    // Those that are commissioned over Bluetooth tell their code, or null as long as their address is not known.
+    let mut labels = fleet.labels(profile).into_iter().peekable();
+    for device in &mut devices {
+        if let Some(label) = labels.next_if(|label| device["name"] == json!(label.device)) {
+            device["code"] = json!(label.code().map(|code| code.to_string()));
+        }
+    }
     json!({
         "type": "started",
         "fleet": profile.name,
@@ -170,6 +205,8 @@ pub(super) fn summary(last: &Snapshot, troubles: &[Trouble], global: &Global) ->
 fn states(snapshot: &Snapshot) -> String {
     let mut parts = vec![format!("{}/{} online", snapshot.online, snapshot.devices)];
     for (count, word) in [
+        (snapshot.commissioning, "to be commissioned"),
+        (snapshot.joining, "joining a network"),
         (snapshot.connecting, "connecting"),
         (snapshot.setting_up, "setting up"),
         (snapshot.off, "not switched on yet"),
@@ -181,7 +218,11 @@ fn states(snapshot: &Snapshot) -> String {
             parts.push(format!("{count} {word}"));
         }
     }
-    for (kinds, word) in [(&snapshot.waiting, "waiting"), (&snapshot.failed, "failed")] {
+    for (kinds, word) in [
+        (&snapshot.off_the_air, "not on the air"),
+        (&snapshot.waiting, "waiting"),
+        (&snapshot.failed, "failed"),
+    ] {
         if let Some(text) = by_kind(kinds) {
             parts.push(format!("{} {word} ({text})", kinds.values().sum::<usize>()));
         }
@@ -212,6 +253,11 @@ fn health_json(kind: &str, snapshot: &Snapshot) -> Value {
         "type": kind,
         "devices": snapshot.devices,
         "off": snapshot.off,
+        "commissioning": snapshot.commissioning,
+        "advertising": snapshot.advertising,
+        "queued": snapshot.queued,
+        "off_the_air": snapshot.off_the_air,
+        "joining": snapshot.joining,
         "connecting": snapshot.connecting,
         "setting_up": snapshot.setting_up,
         "online": snapshot.online,
@@ -251,6 +297,17 @@ mod tests {
         assert_eq!(
             states(&snapshot),
             "2/5 online, 1 setting up, 1 waiting (unreachable 1), 1 failed (authentication 1)"
+        );
+        let snapshot = Snapshot {
+            devices: 4,
+            commissioning: 3,
+            joining: 1,
+            off_the_air: BTreeMap::from([("no-adapter", 2)]),
+            ..Snapshot::default()
+        };
+        assert_eq!(
+            states(&snapshot),
+            "0/4 online, 3 to be commissioned, 1 joining a network, 2 not on the air (no-adapter 2)"
         );
     }
 }
