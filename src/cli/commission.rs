@@ -24,7 +24,6 @@ use thingfleet_device::{
     },
     instance::Account,
     jid::BareJid,
-    value::Secret,
 };
 use thingfleet_schema::profile::{Adapter, Remote};
 use tokio::time::{MissedTickBehavior, interval};
@@ -114,7 +113,7 @@ pub(super) fn commission(arguments: &CommissionArguments, global: &Global) -> Re
     let (remote, owner) = arguments.owner()?;
     let order = arguments.order(code, owner)?;
     let connector = Connector::new(remote).map_err(|error| Failure::environment(with_causes(&error)))?;
-    let mut central = arguments.central(Some(code.address));
+    let mut central = arguments.central(Some(code.address))?;
     let report = runtime()?.block_on(watched(central.as_mut(), &order, Arc::new(connector), global))?;
     summary::print(&report, &order, global)?;
     verdict(report)
@@ -173,12 +172,12 @@ fn verdict(report: Report) -> Result<(), Failure> {
 fn scan(arguments: &CommissionArguments, global: &Global) -> Result<(), Failure> {
     /// Long enough for every device nearby: they advertise many times a second.
     const SPAN: Duration = Duration::from_secs(5);
-    let mut central = arguments.central(None);
+    let mut central = arguments.central(None)?;
     let span = arguments.timeout.unwrap_or(SPAN);
     let found = runtime()?.block_on(async {
         let mut signals = Signals::new()?;
-        let scan = commission::scan(central.as_mut(), span);
-        signals.or_at_once(scan).await.map_err(|error| {
+        let looking = commission::scan(central.as_mut(), span);
+        signals.or_at_once(looking).await.map_err(|error| {
             let error = CommissionError::from(error);
             Failure::environment(format!("cannot scan: {error}")).help(error.next_step())
         })
@@ -243,12 +242,14 @@ impl CommissionArguments {
         })
     }
 
-    fn central(&self, target: Option<Address>) -> Box<dyn Central> {
-        match &self.adapter {
+    fn central(&self, target: Option<Address>) -> Result<Box<dyn Central>, Failure> {
+        Ok(match &self.adapter {
             None => Box::new(BlueZ::new(None, target)),
             Some(Adapter::BlueZ(name)) => Box::new(BlueZ::new(Some(name.clone()), target)),
-            Some(adapter) => Box::new(Hci::new(adapter.clone())),
-        }
+            Some(Adapter::Tcp(_) | Adapter::Serial { .. }) => {
+                return Err(Failure::input("only adapters of BlueZ are supported by this version"));
+            }
+        })
     }
 }
 
