@@ -39,17 +39,17 @@ pub enum ControllerError<E> {
     Garbled,
 }
 
-impl<E: fmt::Debug> fmt::Display for ControllerError<E> {
+impl<E: fmt::Display> fmt::Display for ControllerError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transport(error) => write!(f, "the connection to the controller failed: {error:?}"),
+            Self::Transport(error) => error.fmt(f),
             Self::Silent(opcode) => write!(f, "the controller does not answer (command {opcode:#06x})"),
             Self::Garbled => f.write_str("the controller sends what is no HCI"),
         }
     }
 }
 
-impl<E: fmt::Debug> core::error::Error for ControllerError<E> {}
+impl<E: core::error::Error> core::error::Error for ControllerError<E> {}
 
 impl<E: embedded_io::Error> embedded_io::Error for ControllerError<E> {
     fn kind(&self) -> embedded_io::ErrorKind {

@@ -72,7 +72,7 @@ pub enum Failure<E> {
     Stack(trouble_host::Error),
 }
 
-impl<E: fmt::Debug> fmt::Display for Failure<E> {
+impl<E: fmt::Display> fmt::Display for Failure<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Controller(error) => error.fmt(f),
@@ -81,7 +81,7 @@ impl<E: fmt::Debug> fmt::Display for Failure<E> {
     }
 }
 
-impl<E: fmt::Debug> core::error::Error for Failure<E> {}
+impl<E: core::error::Error> core::error::Error for Failure<E> {}
 
 impl<E> From<BleHostError<ControllerError<E>>> for Failure<E> {
     fn from(error: BleHostError<ControllerError<E>>) -> Self {

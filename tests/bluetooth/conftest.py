@@ -1,0 +1,92 @@
+"""Fixtures of the tests over Bluetooth: an air, phones on it, an XMPP server to end on, and running fleets."""
+
+import contextlib
+import itertools
+
+import pytest
+import pytest_asyncio
+from people import Person
+from phone import Phone
+
+import fleets
+import program as programs
+import servers
+from air import Air
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built():
+    """Fails at once, and with the way out, where the program is not built."""
+    if not programs.binary().exists():
+        pytest.exit(f"{programs.binary()} is missing: cargo build --bin thingfleet", returncode=3)
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The private XMPP server on which every journey ends."""
+    made = servers.Prosody()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest_asyncio.fixture
+async def air():
+    """Virtual controllers, as scripts/air.py gives them, on a port of the test's own."""
+    async with Air(port=0) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def phones(air):
+    """Makes phones: `await phones()`."""
+    made = []
+
+    async def make():
+        phone = await Phone(air).switch_on()
+        made.append(phone)
+        return phone
+
+    yield make
+    for phone in made:
+        with contextlib.suppress(KeyError):
+            phone.vanish()
+
+
+@pytest_asyncio.fixture
+async def phone(phones):
+    """One of them."""
+    return await phones()
+
+
+@pytest.fixture
+def name():
+    """A device name of this test's own."""
+    return f"thing-{next(_numbers)}"
+
+
+@pytest_asyncio.fixture
+async def owner(server, name):
+    """Whom devices are to belong to."""
+    person = await Person(server, f"juliet-{name}").enter()
+    yield person
+    await person.leave()
+
+
+@pytest_asyncio.fixture
+async def fleet(air, server, name, tmp_path):
+    """Starts a fleet that waits to be commissioned: `await fleet(security="sealed", count=8)`."""
+    made = []
+
+    async def start(**settings):
+        program = fleets.Fleet(tmp_path, server, air, name, **settings)
+        made.append(program)
+        return await program.start()
+
+    yield start
+    for program in made:
+        await program.kill()
