@@ -14,6 +14,7 @@ mod bluez;
 pub mod central;
 mod error;
 mod greeting;
+mod hci;
 mod inspect;
 mod owner;
 mod report;
@@ -21,6 +22,7 @@ mod sighting;
 
 pub use bluez::BlueZ;
 pub use error::{Blame, CommissionError};
+pub use hci::Hci;
 pub use report::{Code, Deviation, Known, Report, Step, Told, Took, Watcher, Weight};
 pub use sighting::{Announced, Sighting};
 

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use progress::Progress;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use thingfleet::{
-    commission::{self, Blame, BlueZ, CommissionError, DeviceAccount, Order, Report, central::Central},
+    commission::{self, Blame, BlueZ, CommissionError, DeviceAccount, Hci, Order, Report, central::Central},
     xmpp::connect::Connector,
 };
 use thingfleet_device::{
@@ -113,7 +113,7 @@ pub(super) fn commission(arguments: &CommissionArguments, global: &Global) -> Re
     let (remote, owner) = arguments.owner()?;
     let order = arguments.order(code, owner)?;
     let connector = Connector::new(remote).map_err(|error| Failure::environment(with_causes(&error)))?;
-    let mut central = arguments.central(Some(code.address))?;
+    let mut central = arguments.central(Some(code.address));
     let report = runtime()?.block_on(watched(central.as_mut(), &order, Arc::new(connector), global))?;
     summary::print(&report, &order, global)?;
     verdict(report)
@@ -172,7 +172,7 @@ fn verdict(report: Report) -> Result<(), Failure> {
 fn scan(arguments: &CommissionArguments, global: &Global) -> Result<(), Failure> {
     /// Long enough for every device nearby: they advertise many times a second.
     const SPAN: Duration = Duration::from_secs(5);
-    let mut central = arguments.central(None)?;
+    let mut central = arguments.central(None);
     let span = arguments.timeout.unwrap_or(SPAN);
     let found = runtime()?.block_on(async {
         let mut signals = Signals::new()?;
@@ -242,14 +242,12 @@ impl CommissionArguments {
         })
     }
 
-    fn central(&self, target: Option<Address>) -> Result<Box<dyn Central>, Failure> {
-        Ok(match &self.adapter {
+    fn central(&self, target: Option<Address>) -> Box<dyn Central> {
+        match &self.adapter {
             None => Box::new(BlueZ::new(None, target)),
             Some(Adapter::BlueZ(name)) => Box::new(BlueZ::new(Some(name.clone()), target)),
-            Some(Adapter::Tcp(_) | Adapter::Serial { .. }) => {
-                return Err(Failure::input("only adapters of BlueZ are supported by this version"));
-            }
-        })
+            Some(adapter) => Box::new(Hci::new(adapter.clone())),
+        }
     }
 }
 
