@@ -41,6 +41,10 @@ class VirtualController(Controller):
         self._scans_extended = False
         return super().on_hci_le_set_scan_enable_command(command)
 
+    def on_hci_le_set_extended_scan_parameters_command(self, command):
+        self.le_scan_type = max(command.scan_types)
+        return super().on_hci_le_set_extended_scan_parameters_command(command)
+
     def on_hci_le_set_extended_scan_enable_command(self, command):
         self._scans_extended = True
         return super().on_hci_le_set_extended_scan_enable_command(command)
@@ -138,8 +142,7 @@ class _Line(asyncio.Protocol):
             self._transport.write(packet)
 
     def connection_lost(self, _error):
-        self._air.lines.discard(self)
-        self._air.remove(self.controller)
+        self._air.lost(self)
         log.info("%s is gone", self.controller.name)
 
     def close(self):
@@ -159,6 +162,7 @@ class Air:
         self.ether = Ether()
         self.lines = set()
         self._server = None
+        self._quiet = asyncio.Event()
         self._numbers = itertools.count(1)
 
     async def __aenter__(self):
@@ -179,14 +183,22 @@ class Air:
         self._server.close()
         for line in list(self.lines):
             line.close()
-        while self.lines:
-            await asyncio.sleep(0)
+        if self.lines:
+            self._quiet.clear()
+            await self._quiet.wait()
 
     def controller(self, host_sink=None):
         """A new controller on this air."""
         number = next(self._numbers)
         public = f"F0:F1:F2:00:{number >> 8 & 0xFF:02X}:{number & 0xFF:02X}"
         return VirtualController(f"controller {number}", host_sink, self.ether, public)
+
+    def lost(self, line):
+        """Takes the controller of a connection that has ended off the air."""
+        self.lines.discard(line)
+        self.remove(line.controller)
+        if not self.lines:
+            self._quiet.set()
 
     def remove(self, controller):
         """Takes a controller off the air, as if it were out of reach."""

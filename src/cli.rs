@@ -12,7 +12,10 @@ mod failure;
 mod list;
 mod man;
 mod output;
+mod profile;
+mod qr;
 mod report;
+mod reset;
 mod run;
 mod schema;
 mod secret;
@@ -68,8 +71,13 @@ pub(crate) struct Global {
 impl Global {
     /// Whether complaints and logs may have colours (<https://no-color.org>).
     pub(crate) fn colour(&self) -> bool {
+        self.colour_on(&std::io::stderr())
+    }
+
+    /// The same for what is written to this stream.
+    fn colour_on(&self, stream: &impl IsTerminal) -> bool {
         let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        !self.no_color && !self.json && !is_refused && std::io::stderr().is_terminal()
+        !self.no_color && !self.json && !is_refused && stream.is_terminal()
     }
 }
 
@@ -90,6 +98,10 @@ pub(crate) enum Command {
     Show(show::ShowArguments),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::SchemaArguments),
+    /// Print the QR codes of devices that wait to be commissioned over Bluetooth
+    Qr(qr::QrArguments),
+    /// Make devices forget what they were given over Bluetooth
+    Reset(reset::ResetArguments),
     /// Take a client's part: watch a device, set an actuator, say something
     Client(client::ClientArguments),
     /// Take a client's part once: give a new device its network, its account and its owner over Bluetooth
@@ -113,6 +125,8 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
         Command::List(_) => list::list(global),
         Command::Show(arguments) => show::show(&arguments, global),
         Command::Schema(arguments) => schema::schema(&arguments),
+        Command::Qr(arguments) => qr::qr(&arguments, global),
+        Command::Reset(arguments) => reset::reset(&arguments, global),
         Command::Client(arguments) => client::client(&arguments, global),
         Command::Commission(arguments) => commission::commission(&arguments, global),
         Command::Completions(arguments) => completions::completions(&arguments),

@@ -271,6 +271,13 @@ impl Fleet {
         })
     }
 
+    /// Whether a device is waiting to be commissioned: it was given nothing yet.
+    pub fn is_waiting(&self, device: &str) -> bool {
+        let seat = self.seats.iter().find(|seat| seat.instance.name == device);
+        let memory = seat.and_then(|seat| seat.wireless.as_ref());
+        memory.is_some_and(|(memory, _)| memory.stored().is_none())
+    }
+
     /// Does something to a device; waits while it has too many commands before it. Returns whether the device is
     /// there and switched on.
     pub async fn command(&self, device: &str, command: Command) -> bool {

@@ -12,8 +12,20 @@ const DEADLINE: Duration = Duration::from_mins(1);
 
 #[test]
 fn every_command_has_help_and_it_goes_to_stdout() {
-    for command in ["run", "demo", "check", "trace", "list", "show", "schema", "client", "completions", "man"]
-    {
+    for command in [
+        "run",
+        "demo",
+        "check",
+        "trace",
+        "list",
+        "show",
+        "schema",
+        "qr",
+        "reset",
+        "client",
+        "completions",
+        "man",
+    ] {
         let output = thingfleet(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{command}");
         assert!(text(&output.stdout).contains("Examples:"), "{command}");

@@ -4,6 +4,7 @@ use super::Global;
 use std::{error::Error, io, process::ExitCode};
 use thingfleet::fleet::{AccountsError, FleetError};
 use thingfleet::server::StartError;
+use thingfleet::state::StateError;
 use thingfleet_device::io::StreamFailure;
 use thingfleet_schema::diagnostic::Diagnostics;
 
@@ -116,6 +117,12 @@ impl From<FleetError> for Failure {
         let mut failure = Self::new(kind, with_causes(&error));
         failure.help = error.next_step().map(str::to_owned);
         failure
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Self::environment(with_causes(&error)).help(error.next_step())
     }
 }
 

@@ -12,22 +12,26 @@ use thingfleet_schema::profile;
 
 /// Troubled devices named in a line of health; the summary names more.
 const NAMED_IN_PULSE: usize = 1;
+/// Waiting devices named at the start.
+const NAMED_AT_START: usize = 8;
 /// Troubled devices named in the summary.
 const NAMED_IN_SUMMARY: usize = 20;
 
 /// Tells what was started and how to join. The person's password on the private server is the one secret that is
-/// ever printed: it lives for the run, on loopback.
-pub(super) fn started(profile: &profile::Fleet, fleet: &Fleet, global: &Global) -> io::Result<()> {
+/// ever printed: it lives for the run, on loopback. `named` is what the profile is called on the command line.
+pub(super) fn started(
+    profile: &profile::Fleet,
+    named: &str,
+    fleet: &Fleet,
+    global: &Global,
+) -> io::Result<()> {
     if global.json {
         return output::json(&started_json(profile, fleet));
     }
     let devices = profile.devices.len();
     let Some(server) = fleet.server() else {
-        return output::line(&format!(
-            "fleet {}: {devices} devices on {}",
-            profile.name,
-            fleet.remote().domain
-        ));
+        output::line(&format!("fleet {}: {devices} devices on {}", profile.name, fleet.remote().domain))?;
+        return waiting(profile, named, fleet);
     };
     let account = &server.person().account;
     let address = server.address();
@@ -37,10 +41,37 @@ pub(super) fn started(profile: &profile::Fleet, fleet: &Fleet, global: &Global) 
     output::line(&format!("  password     {}", account.password.reveal()))?;
     output::line(&format!("  server       {}, port {} (STARTTLS)", address.ip(), address.port()))?;
     output::line(&format!("  certificate  signed by {}", server.ca_file().display()))?;
-    output::line("\nor without one, from another terminal:")?;
-    let first = fleet.devices().next().map_or("kettle", |(name, ..)| name);
-    output::line(&format!("  thingfleet client watch {first}"))?;
-    output::line(&format!("  thingfleet client say {first} help\n"))
+    // One that is commissioned has its address from whoever does that.
+    if let Some((first, ..)) = fleet.devices().find(|(_, account, _)| account.is_some()) {
+        output::line("\nor without one, from another terminal:")?;
+        output::line(&format!("  thingfleet client watch {first}"))?;
+        output::line(&format!("  thingfleet client say {first} help"))?;
+    }
+    waiting(profile, named, fleet)?;
+    output::line("")
+}
+
+/// Tells how to see the codes of the devices that wait to be commissioned.
+fn waiting(profile: &profile::Fleet, named: &str, fleet: &Fleet) -> io::Result<()> {
+    let labels = fleet.labels(profile);
+    let waiting: Vec<_> = labels.iter().filter(|label| fleet.is_waiting(&label.device)).collect();
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let count = waiting.len();
+    output::line(&format!(
+        "\nwaiting to be commissioned over Bluetooth: {count}; their codes, from another terminal:"
+    ))?;
+    for label in waiting.iter().take(NAMED_AT_START) {
+        output::line(&format!("  thingfleet qr {named} {}", label.device))?;
+    }
+    if count > NAMED_AT_START {
+        output::line(&format!(
+            "  … and {} more; thingfleet qr {named} --sheet labels.html",
+            count - NAMED_AT_START
+        ))?;
+    }
+    Ok(())
 }
 
 fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
@@ -50,10 +81,17 @@ fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
         json!({ "jid": account.jid.as_str(), "password": account.password.reveal() })
     });
     let ca_file = fleet.server().map(thingfleet::server::PrivateServer::ca_file);
-    let devices: Vec<_> = fleet
+    let mut devices: Vec<_> = fleet
         .devices()
         .map(|(name, jid, definition)| json!({ "name": name, "jid": jid.map(BareJid::as_str), "kind": definition.kind }))
         .collect();
+    // Those that are commissioned over Bluetooth tell their code, or null as long as their address is not known.
+    let mut labels = fleet.labels(profile).into_iter().peekable();
+    for device in &mut devices {
+        if let Some(label) = labels.next_if(|label| device["name"] == json!(label.device)) {
+            device["code"] = json!(label.code().map(|code| code.to_string()));
+        }
+    }
     json!({
         "type": "started",
         "fleet": profile.name,
@@ -143,6 +181,8 @@ pub(super) fn summary(last: &Snapshot, troubles: &[Trouble], global: &Global) ->
 fn states(snapshot: &Snapshot) -> String {
     let mut parts = vec![format!("{}/{} online", snapshot.online, snapshot.devices)];
     for (count, word) in [
+        (snapshot.commissioning, "to be commissioned"),
+        (snapshot.joining, "joining a network"),
         (snapshot.connecting, "connecting"),
         (snapshot.setting_up, "setting up"),
         (snapshot.off, "not switched on yet"),
@@ -153,7 +193,11 @@ fn states(snapshot: &Snapshot) -> String {
             parts.push(format!("{count} {word}"));
         }
     }
-    for (kinds, word) in [(&snapshot.waiting, "waiting"), (&snapshot.failed, "failed")] {
+    for (kinds, word) in [
+        (&snapshot.off_the_air, "not on the air"),
+        (&snapshot.waiting, "waiting"),
+        (&snapshot.failed, "failed"),
+    ] {
         if let Some(text) = by_kind(kinds) {
             parts.push(format!("{} {word} ({text})", kinds.values().sum::<usize>()));
         }
@@ -184,6 +228,11 @@ fn health_json(kind: &str, snapshot: &Snapshot) -> Value {
         "type": kind,
         "devices": snapshot.devices,
         "off": snapshot.off,
+        "commissioning": snapshot.commissioning,
+        "advertising": snapshot.advertising,
+        "queued": snapshot.queued,
+        "off_the_air": snapshot.off_the_air,
+        "joining": snapshot.joining,
         "connecting": snapshot.connecting,
         "setting_up": snapshot.setting_up,
         "online": snapshot.online,
@@ -222,6 +271,17 @@ mod tests {
         assert_eq!(
             states(&snapshot),
             "2/5 online, 1 setting up, 1 waiting (unreachable 1), 1 failed (authentication 1)"
+        );
+        let snapshot = Snapshot {
+            devices: 4,
+            commissioning: 3,
+            joining: 1,
+            off_the_air: BTreeMap::from([("no-adapter", 2)]),
+            ..Snapshot::default()
+        };
+        assert_eq!(
+            states(&snapshot),
+            "0/4 online, 3 to be commissioned, 1 joining a network, 2 not on the air (no-adapter 2)"
         );
     }
 }

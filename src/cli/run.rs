@@ -1,7 +1,7 @@
 //! `thingfleet run` and `thingfleet demo`: a fleet until it is told to stop.
 
 use super::{
-    Failure, Global, duration, events,
+    Failure, Global, duration, events, profile as profiles,
     report::{self, Pulse},
     runtime,
     signals::Signals,
@@ -9,7 +9,7 @@ use super::{
 use clap::Args;
 use std::{
     io::{IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Mutex,
     time::Duration,
 };
@@ -76,30 +76,18 @@ struct How {
 }
 
 pub(super) fn run(arguments: &RunArguments, global: &Global) -> Result<(), Failure> {
-    let path = &arguments.profile;
-    let shipped = path.to_str().filter(|_| !path.exists()).and_then(catalogue::find_profile);
-    let fleet = match shipped {
-        Some(entry) => read_shipped(entry)?,
-        None => profile::read_file(path)?,
-    };
-    runtime()?.block_on(live(&fleet, &arguments.how, global))
+    let fleet = profiles::read(&arguments.profile)?;
+    let named = arguments.profile.display().to_string();
+    runtime()?.block_on(live(&fleet, &named, &arguments.how, global))
 }
 
 pub(super) fn demo(arguments: &DemoArguments, global: &Global) -> Result<(), Failure> {
     let entry = catalogue::find_profile("demo").expect("the demo profile ships with the program");
-    runtime()?.block_on(live(&read_shipped(entry)?, &arguments.how, global))
-}
-
-fn read_shipped(entry: &catalogue::ProfileEntry) -> Result<profile::Fleet, Failure> {
-    Ok(profile::read(
-        &Path::new(entry.path).display().to_string(),
-        entry.text,
-        &profile::Surroundings::default(),
-    )?)
+    runtime()?.block_on(live(&profiles::read_shipped(entry)?, "demo", &arguments.how, global))
 }
 
 /// Runs a fleet from start to summary.
-async fn live(profile: &profile::Fleet, how: &How, global: &Global) -> Result<(), Failure> {
+async fn live(profile: &profile::Fleet, named: &str, how: &How, global: &Global) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let progress = ProgressLine::new();
     let show = |step| progress.show(step);
@@ -113,7 +101,7 @@ async fn live(profile: &profile::Fleet, how: &How, global: &Global) -> Result<()
     let events = how.events.then_some(events);
     let health = std::sync::Arc::clone(fleet.health());
 
-    let told = report::started(profile, &fleet, global);
+    let told = report::started(profile, named, &fleet, global);
     let outcome = match told {
         Ok(()) => watch(&mut fleet, events, how, global, &mut signals).await,
         Err(error) => Err(error.into()),
@@ -168,14 +156,19 @@ async fn next(events: &mut Option<Events>) -> Option<std::sync::Arc<Notice>> {
     }
 }
 
-/// Good is a run in which devices came online and none gave up.
+/// Good is a run in which devices came online and none gave up. Those that wait to be commissioned do what they
+/// should, as long as one of them can be found.
 fn verdict(last: &Snapshot) -> Result<(), Failure> {
     let given_up: usize = last.failed.values().sum();
     if given_up > 0 {
         return Err(Failure::run(format!("{given_up} of {} devices gave up", last.devices)));
     }
-    if last.ever_online == 0 && last.devices > 0 {
+    if last.ever_online == 0 && last.devices > last.commissioning {
         return Err(Failure::run("no device came online"));
+    }
+    let off_the_air: usize = last.off_the_air.values().sum();
+    if last.ever_online == 0 && off_the_air > 0 && off_the_air == last.commissioning {
+        return Err(Failure::run("no device can be found over Bluetooth"));
     }
     Ok(())
 }
@@ -226,5 +219,18 @@ mod tests {
         assert!(verdict(&snapshot(3, 0)).is_ok());
         assert!(verdict(&snapshot(0, 0)).is_err());
         assert!(verdict(&snapshot(2, 1)).is_err());
+    }
+
+    #[test]
+    fn devices_that_wait_to_be_commissioned_do_what_they_should_if_one_can_be_found() {
+        let waiting = |commissioning, off_the_air| {
+            let off_the_air = (off_the_air > 0).then_some(("no-adapter", off_the_air)).into_iter().collect();
+            Snapshot { commissioning, off_the_air, ..snapshot(0, 0) }
+        };
+        assert!(verdict(&waiting(3, 0)).is_ok());
+        assert!(verdict(&waiting(3, 2)).is_ok());
+        assert!(verdict(&waiting(3, 3)).is_err());
+        assert!(verdict(&waiting(2, 0)).is_err(), "the third should have come online");
+        assert!(verdict(&Snapshot { ever_online: 1, ..waiting(2, 0) }).is_ok());
     }
 }

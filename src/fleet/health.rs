@@ -41,6 +41,10 @@ struct State {
     condition: Condition,
     was_online: bool,
     setup_failure: Option<(String, &'static str)>,
+    /// Where its peripheral stands, while it waits to be commissioned.
+    radio: Option<ble::State>,
+    /// Why it is not in its network, while it joins.
+    network_failure: Option<String>,
 }
 
 /// Where a device stands.
@@ -102,6 +106,12 @@ pub struct Snapshot {
     pub off: usize,
     /// Waiting to be commissioned over Bluetooth.
     pub commissioning: usize,
+    /// Of those that wait to be commissioned, how many can be found now.
+    pub advertising: usize,
+    /// Of those, how many wait for an adapter.
+    pub queued: usize,
+    /// Of those, how many cannot be found, by what is in the way.
+    pub off_the_air: BTreeMap<&'static str, usize>,
     /// Joining the network.
     pub joining: usize,
     /// Opening a stream.
@@ -211,7 +221,17 @@ impl Health {
             match &state.condition {
                 Condition::Off => snapshot.off += 1,
                 Condition::Restarting => snapshot.restarting += 1,
-                Condition::On(Session::Commissioning) => snapshot.commissioning += 1,
+                Condition::On(Session::Commissioning) => {
+                    snapshot.commissioning += 1;
+                    match &state.radio {
+                        Some(ble::State::Advertising { .. }) => snapshot.advertising += 1,
+                        Some(ble::State::Queued { .. }) => snapshot.queued += 1,
+                        Some(ble::State::Down(trouble)) => {
+                            *snapshot.off_the_air.entry(trouble.kind.name()).or_default() += 1;
+                        }
+                        None => {}
+                    }
+                }
                 Condition::On(Session::Joining) => snapshot.joining += 1,
                 Condition::On(Session::Connecting) => snapshot.connecting += 1,
                 Condition::On(Session::SettingUp) => snapshot.setting_up += 1,
@@ -252,6 +272,22 @@ impl Health {
                     | Session::Online
                     | Session::Stopped,
                 ) => {}
+            }
+            if let Some(ble::State::Down(trouble)) = &state.radio {
+                others.push(Trouble {
+                    device: Arc::clone(&slot.name),
+                    kind: trouble.kind.name(),
+                    text: trouble.text.clone(),
+                    next_step: trouble.kind.next_step(),
+                });
+            }
+            if let Some(why) = &state.network_failure {
+                others.push(Trouble {
+                    device: Arc::clone(&slot.name),
+                    kind: "network",
+                    text: why.clone(),
+                    next_step: "see `networks` in the profile, or reset the device and commission it anew",
+                });
             }
             if let Some((why, next_step)) = &state.setup_failure {
                 others.push(Trouble {
@@ -313,6 +349,7 @@ impl Reporter {
 
     /// The device's peripheral changed its state.
     pub(crate) fn bluetooth(&self, at: Instant, state: ble::State) {
+        self.slot().lock().radio = Some(state.clone());
         self.tell(at, What::Bluetooth(state));
     }
 
@@ -358,9 +395,10 @@ impl Reporter {
             }
             Step::NetworkFailed { ssid, why } => {
                 tracing::warn!(device, ssid, why = why.describe(), "the device is not in its network");
+                self.slot().lock().network_failure = Some(format!("{}: {ssid}", why.describe()));
             }
             Step::GaveUp { why } => {
-                tracing::warn!(device, why, "the device gave up and waits for a client again")
+                tracing::warn!(device, why, "the device gave up and waits for a client again");
             }
             Step::Reset => tracing::info!(device, "reset to factory settings"),
             Step::ClientConnected | Step::ClientGone | Step::Written(_) => {
@@ -391,6 +429,12 @@ impl Reporter {
         }
         let mut state = self.slot().lock();
         state.was_online |= *session == Session::Online;
+        if *session != Session::Commissioning {
+            state.radio = None;
+        }
+        if *session != Session::Joining {
+            state.network_failure = None;
+        }
         state.condition = Condition::On(session.clone());
     }
 
@@ -433,7 +477,7 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use thingfleet_device::{definition::ChannelId, io::FailureKind};
+    use thingfleet_device::{commissioning::journey::NetworkFailure, definition::ChannelId, io::FailureKind};
 
     fn failure(kind: FailureKind) -> StreamFailure {
         StreamFailure { kind, text: "not-authorized".into() }
@@ -458,6 +502,31 @@ mod tests {
         assert_eq!(troubles.len(), 1);
         assert_eq!(&*troubles[0].device, "lamp");
         assert_eq!(troubles[0].next_step, FailureKind::Authentication.next_step());
+    }
+
+    #[test]
+    fn a_device_that_cannot_be_found_is_a_trouble_until_it_can() {
+        let health = Health::new(["lamp", "door", "fan"]);
+        for device in 0..3 {
+            health.reporter(device).event(Instant::START, Event::Session(Session::Commissioning));
+        }
+        let kind = ble::TroubleKind::NoDaemon;
+        let down = ble::State::Down(ble::Trouble { kind, text: "no bluetoothd".into() });
+        health.reporter(0).bluetooth(Instant::START, down);
+        health.reporter(1).bluetooth(Instant::START, ble::State::Queued { ahead: 0 });
+
+        let snapshot = health.snapshot();
+        assert_eq!((snapshot.commissioning, snapshot.advertising, snapshot.queued), (3, 0, 1));
+        assert_eq!(snapshot.off_the_air, BTreeMap::from([("no-daemon", 1)]));
+        assert_eq!(health.troubles()[0].next_step, kind.next_step());
+
+        health.reporter(0).event(Instant::START, Event::Session(Session::Joining));
+        assert!(health.snapshot().off_the_air.is_empty());
+        let step = Step::NetworkFailed { ssid: "Home".into(), why: NetworkFailure::NotFound };
+        health.reporter(0).event(Instant::START, Event::Commissioning(step));
+        assert_eq!(health.troubles()[0].kind, "network");
+        health.reporter(0).event(Instant::START, Event::Session(Session::Connecting));
+        assert!(health.troubles().is_empty());
     }
 
     #[tokio::test]

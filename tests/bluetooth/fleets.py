@@ -1,6 +1,7 @@
 """Fleets of devices in their boxes, and the client's part in unpacking one (thesis 4.1 to 4.3)."""
 
 import asyncio
+import os
 import re
 import urllib.parse
 
@@ -55,7 +56,7 @@ seed: 7
 server: {{ domain: {server.domain}, host: {server.host}, port: {server.port}, ca_file: '{server.ca_file}' }}
 commissioning: bluetooth
 adapters: {adapters}
-networks: [{{ ssid: {ssid}, password: {password} }}]
+networks: [{{ ssid: {ssid}, password: '{password}' }}]
 groups:
   - {{ definition: thing.yaml, names: '{name}-{{n}}', count: {count} }}
 """
@@ -77,11 +78,12 @@ class Fleet(programs.Program):
         setup_done="same-service",
         title="Thing in a box",
         idle="1min",
+        network=NETWORK,
     ):
         settings = {"security": security, "notify": str(notify).lower(), "setup_done": setup_done, "idle": idle}
         (directory / "thing.yaml").write_text(DEFINITION.format(name=title, **settings))
         adapters = adapters or f"{{ virtual: '127.0.0.1:{air.port}' }}"
-        ssid, password = NETWORK
+        ssid, password = network
         text = PROFILE.format(
             server=server, adapters=adapters, name=name, count=count, ssid=ssid, password=password
         )
@@ -97,8 +99,13 @@ class Fleet(programs.Program):
 
     async def key(self, device):
         """The ed25519 public key in a device's QR code."""
-        codes = await self.ask("qr", "--text")
-        match = re.search(rf"{device}\b.*?key=(\S+)", codes, re.DOTALL)
+        process = await asyncio.create_subprocess_exec(
+            *(str(programs.binary()), "qr", str(self._profile), device, "--text"),
+            env={**os.environ, "HOME": str(self._directory), "XDG_STATE_HOME": str(self._directory / "state")},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        text, _ = await process.communicate()
+        match = re.search(r"&key=(\S+)", text.decode())
         return urllib.parse.unquote(match.group(1))
 
 

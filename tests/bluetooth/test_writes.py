@@ -193,6 +193,6 @@ async def test_hostile_frames_do_not_end_the_device(connect):
         client.send(channel, frame)
     # The answers to some of these come first.
     async with asyncio.timeout(gatt.DEADLINE):
-        while (await client.request(b"\x0a\xff\xff"))[1] != 0x01:
+        while await client.request(b"\x0a\xff\xff") != (0x0A, 0x01):
             pass
     assert await client.read(gatt.DEVICE_NAME) == "Thing in a box"

@@ -10,7 +10,7 @@ use crate::{
 use alloc::{borrow::ToOwned as _, vec::Vec};
 use bt_hci::{
     ControllerToHostPacket, FromHciBytes as _,
-    cmd::{self, AsyncCmd, Cmd, Opcode, SyncCmd},
+    cmd::{self, AsyncCmd, Cmd, Opcode, SyncCmd, le::LeReadBufferSize},
     controller::{Controller as Hci, ControllerCmdAsync, ControllerCmdSync},
     data::{AclBroadcastFlag, AclPacket, AclPacketBoundary, IsoPacket, SyncPacket},
     event::{EventKind, EventPacket},
@@ -27,6 +27,9 @@ use embedded_io::ErrorType;
 
 /// How long a controller may take to answer a command. Those in use take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Shortest pieces of frames that a controller may ask for, in bytes (Core 5.4, Vol 4, Part E, 7.8.2).
+const LEAST_PIECE: u16 = 27;
 
 /// Why a controller is of no use any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +141,15 @@ impl<'t, T: Transport> Controller<'t, T> {
             .map_err(|error| cmd::Error::Io(ControllerError::Transport(error)))?;
         let answer = with_timeout(PATIENCE, self.answer.wait()).await;
         self.awaited.set(None);
-        answer.map_err(|_| cmd::Error::Io(ControllerError::Silent(C::OPCODE.to_raw())))
+        let answer = answer.map_err(|_| cmd::Error::Io(ControllerError::Silent(C::OPCODE.to_raw())))?;
+        // The stack above divides by it.
+        if C::OPCODE == LeReadBufferSize::OPCODE && answer.status == Status::SUCCESS {
+            let length = answer.parameters.first_chunk().map_or(0, |length| u16::from_le_bytes(*length));
+            if length < LEAST_PIECE {
+                return Err(cmd::Error::Io(ControllerError::Garbled));
+            }
+        }
+        Ok(answer)
     }
 
     /// Takes an event that answers a command.
@@ -150,7 +161,7 @@ impl<'t, T: Transport> Controller<'t, T> {
     }
 
     /// Takes an event; `Ok` says whether the stack wants it.
-    fn event(&self, event: EventPacket<'_>) -> Result<bool, ControllerError<T::Error>> {
+    fn event(&self, event: &EventPacket<'_>) -> Result<bool, ControllerError<T::Error>> {
         match (event.kind, event.data) {
             // An answer to nothing says only how many commands it takes (Core 5.4, Vol 4, Part E, 7.7.14).
             (EventKind::CommandComplete, &[_, 0, 0, ..]) => Ok(false),
@@ -217,7 +228,7 @@ impl<T: Transport> Hci for Controller<'_, T> {
         let read = loop {
             match self.transport.read(&mut raw).await.map_err(ControllerError::Transport)? {
                 Packet::Event(event) => {
-                    if self.event(event_packet(event)?)? {
+                    if self.event(&event_packet(event)?)? {
                         event.clone_into(buffer);
                         break Read::Event;
                     }

@@ -114,7 +114,9 @@ mod tests {
     use super::*;
     use bt_hci::FromHciBytes as _;
 
-    const LINK: ConnHandle = ConnHandle::new(0x40);
+    fn link() -> ConnHandle {
+        ConnHandle::new(0x40)
+    }
 
     fn frame(channel: u16, content: &[u8]) -> Vec<u8> {
         let mut frame = Vec::new();
@@ -125,7 +127,7 @@ mod tests {
     }
 
     fn pass(frame: &[u8]) -> Option<Vec<u8>> {
-        Frames::default().push(LINK, true, frame)
+        Frames::default().push(link(), true, frame)
     }
 
     #[test]
@@ -143,11 +145,11 @@ mod tests {
     fn a_frame_in_pieces_comes_out_whole() {
         let whole = frame(4, &[0x0A, 3, 0]);
         let mut frames = Frames::default();
-        assert_eq!(frames.push(LINK, true, &whole[..2]), None);
+        assert_eq!(frames.push(link(), true, &whole[..2]), None);
         assert_eq!(frames.push(ConnHandle::new(7), false, &[1, 2, 3]), None, "no beginning");
-        assert_eq!(frames.push(LINK, false, &whole[2..5]), None);
-        assert_eq!(frames.push(LINK, false, &whole[5..]), Some(whole.clone()));
-        assert_eq!(frames.push(LINK, false, &whole[5..]), None, "nothing is left over");
+        assert_eq!(frames.push(link(), false, &whole[2..5]), None);
+        assert_eq!(frames.push(link(), false, &whole[5..]), Some(whole.clone()));
+        assert_eq!(frames.push(link(), false, &whole[5..]), None, "nothing is left over");
         assert_eq!(pass(&whole), Some(whole));
     }
 
@@ -157,7 +159,7 @@ mod tests {
         longer.push(9);
         assert_eq!(pass(&longer), None);
         let mut frames = Frames::default();
-        assert_eq!(frames.push(LINK, true, &[0xFF, 0xFF, 4, 0, 1]), None);
+        assert_eq!(frames.push(link(), true, &[0xFF, 0xFF, 4, 0, 1]), None);
         assert!(frames.unfinished.is_empty(), "it is not waited for");
     }
 

@@ -131,14 +131,16 @@ fn somewhere(opcode: u8, fields: &[u8]) -> Vec<u8> {
         }
         _ => {}
     }
-    // trouble-host reads a long group type past its end. Those that are groups have a short form (3.4.4.9); no group
-    // has the number 0.
-    if opcode == opcode::READ_BY_GROUP_TYPE_REQ
+    // trouble-host takes the two forms of a type for different types, and reads the long one of a group past its end.
+    // Every group has a short form (3.4.4.9), and none has the number 0.
+    if matches!(opcode, opcode::READ_BY_TYPE_REQ | opcode::READ_BY_GROUP_TYPE_REQ)
         && let Some(&long) = pdu.get(5..).and_then(|kind| kind.as_array::<16>())
     {
-        let short = Uuid(u128::from_le_bytes(long)).short().unwrap_or(0);
-        pdu.truncate(5);
-        pdu.extend(short.to_le_bytes());
+        let short = Uuid(u128::from_le_bytes(long)).short();
+        if let Some(short) = short.or_else(|| (opcode == opcode::READ_BY_GROUP_TYPE_REQ).then_some(0)) {
+            pdu.truncate(5);
+            pdu.extend(short.to_le_bytes());
+        }
     }
     pdu
 }
@@ -214,12 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn a_long_group_type_goes_on_in_its_short_form() {
+    fn a_long_type_goes_on_in_its_short_form_if_it_has_one() {
         let mut pdu = alloc::vec![0x10, 1, 0, 0xFF, 0xFF];
         pdu.extend(Uuid::assigned(0x2800).to_le_bytes());
         assert_eq!(sound(&pdu), Some(alloc::vec![0x10, 1, 0, 0xFF, 0xFF, 0x00, 0x28]));
         pdu[5] = 0x77;
         assert_eq!(sound(&pdu), Some(alloc::vec![0x10, 1, 0, 0xFF, 0xFF, 0, 0]));
+        pdu[0] = 0x08;
+        assert_eq!(sound(&pdu), Some(pdu.clone()));
     }
 
     #[test]

@@ -1,0 +1,99 @@
+"""Controllers that come, go and are fewer than devices."""
+
+import asyncio
+import os
+import tty
+
+import phone as gatt
+from air import PacketParser
+from fleets import unpack
+
+# The issue's own limit: advertising again within this time after the cause went away.
+AGAIN = 5.0
+
+
+async def test_a_controller_that_comes_back_carries_the_device_again(fleet, phone, phones, air):
+    things = await fleet()
+    client = await phone.connect(await things.advertising())
+    since = things.mark()
+    await air.stop()
+    down = await things.event("bluetooth", since, state="down")
+    assert down["kind"] == "controller"
+    assert down["text"] and down["next_step"]
+    await things.event("commissioning", since, step="client-gone")
+    await client.sent_away()
+    await air.start()
+    again = await things.advertising(since=since, deadline=AGAIN)
+    another = await phones()
+    assert await (await another.connect(again)).read(gatt.DEVICE_NAME)
+
+
+async def test_devices_queue_where_there_are_fewer_controllers(fleet, phone, air, owner):
+    things = await fleet(count=2, adapters=f"['tcp:127.0.0.1:{air.port}']")
+    first, second = things.names
+    if not [event for event in things.told("bluetooth") if event["device"] == first]:
+        await things.event("bluetooth")
+    served = (await things.event("bluetooth", state="advertising"))["device"]
+    waiting = second if served == first else first
+    queued = await things.event("bluetooth", device=waiting, state="queued")
+    assert queued["ahead"] == 0
+    await unpack(phone, things, served, owner)
+    await unpack(phone, things, waiting, owner)
+
+
+async def test_a_controller_that_sends_rubbish_is_told_and_tried_again(fleet, air):
+    async def babble(_reader, writer):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        things = await fleet(adapters=f"['tcp:127.0.0.1:{port}']")
+        down = await things.event("bluetooth", state="down")
+        assert down["kind"] == "controller"
+    assert things.told("session")[-1]["state"] == "commissioning"
+
+
+async def test_a_controller_that_says_nothing_is_given_up(fleet, air):
+    server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        things = await fleet(adapters=f"['tcp:127.0.0.1:{port}']")
+        down = await things.event("bluetooth", state="down")
+        assert "does not answer" in down["text"]
+
+
+async def test_a_controller_on_a_serial_line_serves_as_well(fleet, phone, air):
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    line = SerialLine(air, ours)
+    try:
+        things = await fleet(adapters=f"['serial:{os.ttyname(theirs)}@115200']")
+        client = await phone.connect(await things.advertising())
+        assert await client.read(gatt.DEVICE_NAME) == "Thing in a box"
+    finally:
+        line.close()
+        os.close(theirs)
+
+
+class SerialLine:
+    """A controller at the other end of a pseudoterminal."""
+
+    def __init__(self, air, descriptor):
+        self._descriptor = descriptor
+        self._loop = asyncio.get_running_loop()
+        self._parser = PacketParser(air.controller(self))
+        self._loop.add_reader(descriptor, self._read)
+
+    def _read(self):
+        self._parser.feed_data(os.read(self._descriptor, 4096))
+
+    def on_packet(self, packet):
+        """Takes a packet of the controller to its host."""
+        os.write(self._descriptor, packet)
+
+    def close(self):
+        """Hangs up."""
+        self._loop.remove_reader(self._descriptor)
+        os.close(self._descriptor)
