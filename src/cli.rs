@@ -4,6 +4,7 @@
 
 mod check;
 mod client;
+mod commission;
 mod completions;
 mod duration;
 mod events;
@@ -17,6 +18,7 @@ mod report;
 mod reset;
 mod run;
 mod schema;
+mod secret;
 mod show;
 mod signals;
 mod trace;
@@ -102,6 +104,8 @@ pub(crate) enum Command {
     Reset(reset::ResetArguments),
     /// Take a client's part: watch a device, set an actuator, say something
     Client(client::ClientArguments),
+    /// Take a client's part once: give a new device its network, its account and its owner over Bluetooth
+    Commission(commission::CommissionArguments),
     /// Print completions for a shell
     Completions(completions::CompletionsArguments),
     /// Print the manual page
@@ -124,6 +128,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
         Command::Qr(arguments) => qr::qr(&arguments, global),
         Command::Reset(arguments) => reset::reset(&arguments, global),
         Command::Client(arguments) => client::client(&arguments, global),
+        Command::Commission(arguments) => commission::commission(&arguments, global),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(_) => man::man(),
     }

@@ -4,6 +4,7 @@
 //! streams, the private server, supervision. The program `thingfleet` is a thin command line over this library.
 
 pub mod ble;
+pub mod commission;
 pub mod driver;
 pub mod fleet;
 pub mod label;

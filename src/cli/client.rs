@@ -138,20 +138,30 @@ impl Place {
     fn resolve(&self) -> Result<(Remote, Account), Failure> {
         let Some(jid) = &self.jid else { return found() };
         let jid = BareJid::parse(jid).map_err(|error| Failure::input(format!("--jid {jid}: {error}")))?;
-        let remote = Remote {
-            domain: jid.domain().to_owned(),
-            host: self.host.clone(),
-            port: self.port,
-            security: Security::StartTls,
-            trust: self.ca_file.clone().map_or(Trust::System, Trust::CaFile),
-        };
+        let remote = remote(&jid, self.host.clone(), self.port, self.ca_file.clone());
         let password = Secret::new(self.password.clone().unwrap_or_default());
         Ok((remote, Account { jid, password, resource: RESOURCE.into() }))
     }
 }
 
+/// The server of an account, as the command line describes it.
+pub(super) fn remote(
+    jid: &BareJid,
+    host: Option<String>,
+    port: Option<u16>,
+    ca_file: Option<PathBuf>,
+) -> Remote {
+    Remote {
+        domain: jid.domain().to_owned(),
+        host,
+        port,
+        security: Security::StartTls,
+        trust: ca_file.map_or(Trust::System, Trust::CaFile),
+    }
+}
+
 /// The one private server that is running.
-fn found() -> Result<(Remote, Account), Failure> {
+pub(super) fn found() -> Result<(Remote, Account), Failure> {
     let mut running = server::running();
     let (Some(card), true) = (running.pop(), running.is_empty()) else {
         let (message, help) = match running.len() {

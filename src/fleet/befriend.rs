@@ -4,7 +4,10 @@
 //! It signs in as the person and takes the person's part of the presence handshake, in the order both servers
 //! accept: contact `subscribe`, device `subscribed` and `subscribe`, contact `subscribed` (docs/PROTOCOL.md).
 
-use crate::xmpp::{client::Client, connect::Connector};
+use crate::xmpp::{
+    client::{Client, answer},
+    connect::Connector,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -73,14 +76,14 @@ async fn attempt(
                     client.presence("subscribed", friend.as_str());
                 }
             }
-            "iq" if matches!(kind, Some("get" | "set")) => {
-                // A roster push comes from the own account or from nobody (RFC 6121 section 2.1.6).
-                let is_own = from.is_none_or(|from| from == person.jid);
-                let push = stanza.get(ns::ROSTER, "query").filter(|_| is_own);
+            "iq" => {
+                let Some(answer) = answer(&stanza, &person.jid) else { continue };
+                let is_accepted = answer.get_attr("type") == Some("result");
+                let push = stanza.get(ns::ROSTER, "query").filter(|_| is_accepted);
                 for item in push.into_iter().flat_map(Element::elements) {
                     note(item, &mut strangers);
                 }
-                client.send(answer(&stanza, push.is_some()));
+                client.send(answer);
             }
             _ => {}
         }
@@ -107,17 +110,4 @@ fn roster_entry(friend: &Friend) -> Element {
         .attr("type", "set")
         .attr("id", format!("entry-{}", friend.jid.local()))
         .child(Element::new(ns::ROSTER, "query").child(item))
-}
-
-fn answer(request: &Element, accepted: bool) -> Element {
-    let answer = Element::new(ns::CLIENT, "iq")
-        .attr_opt("to", request.get_attr("from").map(str::to_owned))
-        .attr_opt("id", request.get_attr("id").map(str::to_owned));
-    if accepted {
-        return answer.attr("type", "result");
-    }
-    let condition = Element::new(ns::STANZAS, "service-unavailable");
-    answer
-        .attr("type", "error")
-        .child(Element::new(ns::CLIENT, "error").attr("type", "cancel").child(condition))
 }

@@ -6,7 +6,7 @@ use super::{
     session::{Session, SessionEvent},
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
-use thingfleet_device::{instance::Account, io::StreamFailure, ns, xml::Element};
+use thingfleet_device::{instance::Account, io::StreamFailure, jid::BareJid, ns, xml::Element};
 use tokio::time;
 
 /// How long a request may take.
@@ -41,6 +41,26 @@ pub enum IqError {
     /// The stream broke.
     #[error("{}", .0.text)]
     Down(StreamFailure),
+}
+
+/// The answer to a request of somebody else (RFC 6120 section 8.2.3): a roster push of the own server is taken, all
+/// others are refused. `None` for what is no request.
+pub fn answer(request: &Element, own: &BareJid) -> Option<Element> {
+    if request.name() != "iq" || !matches!(request.get_attr("type"), Some("get" | "set")) {
+        return None;
+    }
+    let from = request.get_attr("from");
+    // RFC 6121 section 2.1.6: it comes from the own account or from nobody.
+    let is_push = from.is_none_or(|from| own.covers(from)) && request.get(ns::ROSTER, "query").is_some();
+    let answer = Element::new(ns::CLIENT, "iq")
+        .attr_opt("to", from.map(str::to_owned))
+        .attr_opt("id", request.get_attr("id").map(str::to_owned));
+    if is_push {
+        return Some(answer.attr("type", "result"));
+    }
+    let condition = Element::new(ns::STANZAS, "service-unavailable");
+    let error = Element::new(ns::CLIENT, "error").attr("type", "cancel").child(condition);
+    Some(answer.attr("type", "error").child(error))
 }
 
 impl Client {

@@ -169,7 +169,7 @@ pub(super) fn typed_stream_error(error: StreamError) -> OpenError {
 }
 
 /// Condition and text of a stanza error (RFC 6120 section 8.3).
-pub(super) fn stanza_error(stanza: &Element) -> (String, String) {
+pub(crate) fn stanza_error(stanza: &Element) -> (String, String) {
     let Some(error) = stanza.elements().find(|child| child.name() == "error") else {
         return ("undefined-condition".to_owned(), String::new());
     };

@@ -48,5 +48,7 @@ pub const TIME: &str = "urn:xmpp:time";
 pub const DELAY: &str = "urn:xmpp:delay";
 /// Dynamic forms (XEP-0336).
 pub const DYNAMIC_FORMS: &str = "urn:xmpp:xdata:dynamic";
+/// Unique stanza ids (XEP-0359).
+pub const STANZA_IDS: &str = "urn:xmpp:sid:0";
 /// Values of sensors and actuators (thesis 4.4.1).
 pub const IOT: &str = "urn:xmpp:uwpx:iot";
