@@ -7,7 +7,7 @@
 //! What is written and how it is answered is the device's business; here is only who advertises on which adapter.
 
 mod bluez;
-mod hci;
+pub(crate) mod hci;
 mod pool;
 mod port;
 mod radio;

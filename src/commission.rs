@@ -6,7 +6,7 @@
 //!     values ─ befriend ─ mirror ─ hello ◄───────────────────────────────────────────────┘        XMPP
 //! ```
 //!
-//! Each step has its time. A failure before Setup Done takes the device's account back; after it the device has it.
+//! Each step has its time. A failure before Setup Done takes the device's account back; after it the device has it, unless it gives up.
 
 mod air;
 mod att;
@@ -14,6 +14,7 @@ mod bluez;
 pub mod central;
 mod error;
 mod greeting;
+mod hci;
 mod inspect;
 mod owner;
 mod report;
@@ -21,6 +22,7 @@ mod sighting;
 
 pub use bluez::BlueZ;
 pub use error::{Blame, CommissionError};
+pub use hci::Hci;
 pub use report::{Code, Deviation, Known, Report, Step, Told, Took, Watcher, Weight};
 pub use sighting::{Announced, Sighting};
 
@@ -100,11 +102,15 @@ pub async fn commission(
     stop: impl Future<Output = ()>,
 ) -> Report {
     let mut log = Log::new(watcher, order.limit);
-    let mut journey = Journey { central, order, connector, made: None };
+    let mut journey = Journey { central, order, connector, made: None, given: None };
     let outcome = tokio::select! {
         outcome = journey.go(&mut log) => outcome,
         () = stop => Err(CommissionError::Stopped),
     };
+    if let Err(CommissionError::GaveUp(_)) = outcome {
+        // The device has forgotten it.
+        journey.made = journey.given.take();
+    }
     journey.clean_up().await;
     log.report(outcome)
 }
@@ -137,6 +143,8 @@ struct Journey<'j> {
     connector: Arc<Connector>,
     /// An account that was made, and that the device does not have yet.
     made: Option<Account>,
+    /// An account that was made, and given to the device.
+    given: Option<Account>,
 }
 
 impl Journey<'_> {

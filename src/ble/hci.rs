@@ -152,14 +152,14 @@ impl<'a> Place<'a> {
     }
 }
 
-async fn connect(address: &str) -> io::Result<TcpStream> {
+pub(crate) async fn connect(address: &str) -> io::Result<TcpStream> {
     let stream = timeout(CONNECT, TcpStream::connect(address)).await??;
     // Packets are small and waited for.
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-fn open(path: &str, baud: u32) -> io::Result<SerialPort> {
+pub(crate) fn open(path: &str, baud: u32) -> io::Result<SerialPort> {
     SerialPort::open(path, |mut settings: Settings| {
         settings.set_raw();
         settings.set_baud_rate(baud)?;
@@ -169,7 +169,7 @@ fn open(path: &str, baud: u32) -> io::Result<SerialPort> {
     })
 }
 
-fn out_of_reach(place: &str, error: &io::Error) -> Trouble {
+pub(crate) fn out_of_reach(place: &str, error: &io::Error) -> Trouble {
     trouble(TroubleKind::Controller, format!("cannot reach the controller at {place}: {error}"))
 }
 

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use progress::Progress;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use thingfleet::{
-    commission::{self, Blame, BlueZ, CommissionError, DeviceAccount, Order, Report, central::Central},
+    commission::{self, Blame, BlueZ, CommissionError, DeviceAccount, Hci, Order, Report, central::Central},
     xmpp::connect::Connector,
 };
 use thingfleet_device::{
@@ -24,7 +24,6 @@ use thingfleet_device::{
     },
     instance::Account,
     jid::BareJid,
-    value::Secret,
 };
 use thingfleet_schema::profile::{Adapter, Remote};
 use tokio::time::{MissedTickBehavior, interval};
@@ -177,8 +176,8 @@ fn scan(arguments: &CommissionArguments, global: &Global) -> Result<(), Failure>
     let span = arguments.timeout.unwrap_or(SPAN);
     let found = runtime()?.block_on(async {
         let mut signals = Signals::new()?;
-        let scan = commission::scan(central.as_mut(), span);
-        signals.or_at_once(scan).await.map_err(|error| {
+        let looking = commission::scan(central.as_mut(), span);
+        signals.or_at_once(looking).await.map_err(|error| {
             let error = CommissionError::from(error);
             Failure::environment(format!("cannot scan: {error}")).help(error.next_step())
         })

@@ -255,8 +255,8 @@ impl Journey<'_> {
                     met.is_sealed = true;
                 }
                 AirError::Att(code) => {
-                    // A device that wants what it was denied on purpose does not deviate.
-                    if !(att::wants_sealing(code) && self.order.seal == Seal::Never) {
+                    // Values that are sealed to another key, or not at all on purpose, are refused for good reason.
+                    if !att::wants_sealing(code) {
                         log.notice(Code::WriteRefused, format!("{name}: {error}"));
                     }
                     return Err(CommissionError::Refused { characteristic, error });
@@ -283,7 +283,7 @@ impl Journey<'_> {
         let characteristic = Characteristic::SetupDone;
         let handle = met.table.get(&characteristic).map(|found| found.handle);
         // With Setup Done the account is the device's, unless it says no; no answer is no such word.
-        let made = self.made.take();
+        self.given = self.made.take();
         log.step(Step::SetupDone, async |log| {
             let handle = handle.ok_or(CommissionError::Missing(vec![characteristic]))?;
             match self.central.write(handle, &[1]).await {
@@ -292,7 +292,7 @@ impl Journey<'_> {
                 Err(AirError::Lost) => tracing::debug!("the device left without an answer to Setup Done"),
                 Err(error) => {
                     if let AirError::Att(_) = error {
-                        self.made = made;
+                        self.made = self.given.take();
                         log.notice(Code::WriteRefused, format!("{}: {error}", characteristic.name()));
                     }
                     return Err(CommissionError::Refused { characteristic, error });

@@ -66,13 +66,13 @@ impl BlueZ {
 
     async fn open(&mut self) -> Result<&Open, AirError> {
         if self.open.is_none() {
-            let session = Session::new().await.map_err(trouble)?;
+            let session = Session::new().await.map_err(|error| trouble(&error))?;
             let adapter = match &self.adapter {
                 Some(name) => session.adapter(name),
                 None => session.default_adapter().await,
             };
-            let adapter = adapter.map_err(trouble)?;
-            adapter.set_powered(true).await.map_err(trouble)?;
+            let adapter = adapter.map_err(|error| trouble(&error))?;
+            adapter.set_powered(true).await.map_err(|error| trouble(&error))?;
             self.open = Some(Open { adapter, session });
         }
         Ok(self.open.as_ref().expect("it was opened"))
@@ -94,9 +94,9 @@ impl BlueZ {
         match adapter.set_discovery_filter(filter).await {
             // The scan before is just ending, with the same filter.
             Err(error) if error.kind == ErrorKind::DiscoveryActive => {}
-            set => set.map_err(trouble)?,
+            set => set.map_err(|error| trouble(&error))?,
         }
-        let events = adapter.discover_devices_with_changes().await.map_err(trouble)?.boxed();
+        let events = adapter.discover_devices_with_changes().await.map_err(|error| trouble(&error))?.boxed();
         self.scan = Some(Scan { events, until: Instant::now() + SCAN });
         Ok(())
     }
@@ -126,7 +126,8 @@ impl Central for BlueZ {
                 match event {
                     Some(AdapterEvent::DeviceAdded(address)) => {
                         // It is gone again if there is nothing to be known.
-                        let device = self.open().await?.adapter.device(address).map_err(trouble)?;
+                        let device =
+                            self.open().await?.adapter.device(address).map_err(|error| trouble(&error))?;
                         if let Some(sighting) = look(device).await {
                             return Ok(sighting);
                         }
@@ -143,9 +144,9 @@ impl Central for BlueZ {
         async move {
             self.scan = None;
             let Open { adapter, .. } = self.open().await?;
-            let device = adapter.device(bluer::Address(peer.address.0)).map_err(trouble)?;
+            let device = adapter.device(bluer::Address(peer.address.0)).map_err(|error| trouble(&error))?;
             device.connect().await.map_err(|error| match error.kind {
-                ErrorKind::Internal(_) | ErrorKind::NotReady | ErrorKind::NotAuthorized => trouble(error),
+                ErrorKind::Internal(_) | ErrorKind::NotReady | ErrorKind::NotAuthorized => trouble(&error),
                 _ => AirError::NoConnection(error.to_string()),
             })?;
             self.connection = Some(Connection { device, characteristics: Vec::new(), agent: None });
@@ -157,10 +158,10 @@ impl Central for BlueZ {
     fn pair(&mut self) -> BoxFuture<'_, Result<(), AirError>> {
         async move {
             let Open { session, .. } = self.open().await?;
-            let agent = session.register_agent(Agent::default()).await.map_err(trouble)?;
+            let agent = session.register_agent(Agent::default()).await.map_err(|error| trouble(&error))?;
             let connection = self.connection.as_mut().ok_or(AirError::Lost)?;
             connection.agent = Some(agent);
-            if connection.device.is_paired().await.map_err(operation)? {
+            if connection.device.is_paired().await.map_err(|error| operation(&error))? {
                 return Ok(());
             }
             connection.device.pair().await.map_err(|error| AirError::Pairing(error.to_string()))
@@ -173,15 +174,17 @@ impl Central for BlueZ {
             let connection = self.connection.as_mut().ok_or(AirError::Lost)?;
             let mut found = Vec::new();
             connection.characteristics.clear();
-            for service in connection.device.services().await.map_err(operation)? {
-                let service_uuid = Uuid(service.uuid().await.map_err(operation)?.as_u128());
-                for characteristic in service.characteristics().await.map_err(operation)? {
+            for service in connection.device.services().await.map_err(|error| operation(&error))? {
+                let service_uuid = Uuid(service.uuid().await.map_err(|error| operation(&error))?.as_u128());
+                for characteristic in service.characteristics().await.map_err(|error| operation(&error))? {
                     let number = u16::try_from(connection.characteristics.len());
                     let Ok(number) = number else { return Ok(found) };
                     found.push(Found {
                         service: service_uuid,
-                        uuid: Uuid(characteristic.uuid().await.map_err(operation)?.as_u128()),
-                        properties: properties(&characteristic.flags().await.map_err(operation)?),
+                        uuid: Uuid(characteristic.uuid().await.map_err(|error| operation(&error))?.as_u128()),
+                        properties: properties(
+                            &characteristic.flags().await.map_err(|error| operation(&error))?,
+                        ),
                         handle: Handle(number),
                     });
                     connection.characteristics.push(characteristic);
@@ -195,14 +198,14 @@ impl Central for BlueZ {
     /// bluetoothd reads it when it connects, and keeps Generic Access to itself.
     fn name(&mut self) -> BoxFuture<'_, Result<String, AirError>> {
         async move {
-            let name = self.connection()?.device.name().await.map_err(operation)?;
+            let name = self.connection()?.device.name().await.map_err(|error| operation(&error))?;
             Ok(name.unwrap_or_default())
         }
         .boxed()
     }
 
     fn read(&mut self, handle: Handle) -> BoxFuture<'_, Result<Vec<u8>, AirError>> {
-        async move { self.characteristic(handle)?.read().await.map_err(operation) }.boxed()
+        async move { self.characteristic(handle)?.read().await.map_err(|error| operation(&error)) }.boxed()
     }
 
     fn write<'a>(&'a mut self, handle: Handle, value: &'a [u8]) -> BoxFuture<'a, Result<(), AirError>> {
@@ -211,7 +214,7 @@ impl Central for BlueZ {
                 op_type: WriteOp::Request,
                 ..CharacteristicWriteRequest::default()
             };
-            self.characteristic(handle)?.write_ext(value, &request).await.map_err(operation)
+            self.characteristic(handle)?.write_ext(value, &request).await.map_err(|error| operation(&error))
         }
         .boxed()
     }
@@ -276,7 +279,7 @@ fn properties(flags: &CharacteristicFlags) -> Properties {
 }
 
 /// An error of an operation on a connected device. bluetoothd tells ATT errors as words.
-fn operation(error: bluer::Error) -> AirError {
+fn operation(error: &bluer::Error) -> AirError {
     match (&error.kind, error.message.as_str()) {
         (ErrorKind::NotPermitted, "Read not permitted") => AirError::Att(0x02),
         (ErrorKind::NotPermitted, "Write not permitted") => AirError::Att(0x03),
@@ -306,7 +309,7 @@ fn att_code(text: &str) -> Option<u8> {
 }
 
 /// An error of the adapter, the daemon or the bus.
-fn trouble(error: bluer::Error) -> AirError {
+fn trouble(error: &bluer::Error) -> AirError {
     const DBUS: &str = "org.freedesktop.DBus.Error.";
     let kind = match &error.kind {
         ErrorKind::NotFound | ErrorKind::DoesNotExist | ErrorKind::InvalidName(_) => TroubleKind::NoAdapter,
@@ -322,9 +325,8 @@ fn trouble(error: bluer::Error) -> AirError {
             Some(spawn) if spawn.starts_with("Spawn.") => TroubleKind::NoDaemon,
             Some("UnknownObject") => TroubleKind::NoAdapter,
             Some("NoServer" | "Disconnected" | "FileNotFound") => TroubleKind::NoBus,
-            Some(_) => TroubleKind::Stack,
             None if name == "org.bluez.Error.Blocked" => TroubleKind::PoweredOff,
-            None => TroubleKind::Stack,
+            Some(_) | None => TroubleKind::Stack,
         },
         // The enum is not exhaustive.
         _ => TroubleKind::Stack,
@@ -337,7 +339,7 @@ mod tests {
     use super::*;
 
     fn of(kind: ErrorKind, message: &str) -> AirError {
-        operation(bluer::Error { kind, message: message.to_owned() })
+        operation(&bluer::Error { kind, message: message.to_owned() })
     }
 
     #[test]
@@ -353,7 +355,7 @@ mod tests {
 
     #[test]
     fn trouble_with_the_adapter_is_no_matter_of_the_device() {
-        let kind = |name: &str| match trouble(bluer::Error {
+        let kind = |name: &str| match trouble(&bluer::Error {
             kind: ErrorKind::Internal(InternalErrorKind::DBus(name.to_owned())),
             message: String::new(),
         }) {

@@ -9,14 +9,17 @@ use crate::xmpp::client::{Client, IqError};
 use std::time::Duration;
 use thingfleet_device::{jid::BareJid, ns, xml::Element};
 use thingfleet_schema::definition::HELLO;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Pause between two looks at the device's values.
 const LOOK: Duration = Duration::from_millis(200);
 /// How soon after leaving a device may be seen once more: packets on their way.
 const GRACE: Duration = Duration::from_millis(500);
-/// How soon it is still the old advertisement; after that it waits for credentials anew.
+/// How soon that can be the old advertisement; after it the device waits for credentials anew.
 const BACK: Duration = Duration::from_secs(3);
+/// How long a device that was seen so soon may take to greet all the same. One that has given up, as after a wrong
+/// password, never does.
+const DOUBT: Duration = Duration::from_secs(15);
 /// Time of a step that is the device's; the rest is for us to draw conclusions.
 const SHARE: f32 = 0.9;
 
@@ -68,8 +71,9 @@ impl Journey<'_> {
         log: &mut Log<'_>,
         talk: &mut Talk<'_>,
     ) -> Result<((), String), CommissionError> {
+        let address = self.order.code.address;
         let left = Instant::now();
-        let mut is_watched = true;
+        let (mut is_watched, mut seen_at) = (true, None);
         let greeting = loop {
             tokio::select! {
                 heard = talk.hear() => {
@@ -78,25 +82,34 @@ impl Journey<'_> {
                     }
                 }
                 sighting = self.central.sighting(), if is_watched => match sighting {
-                    Ok(sighting) if sighting.peer.address != self.order.code.address || left.elapsed() < GRACE => {}
-                    Ok(_) if left.elapsed() < BACK => {
-                        log.notice(Code::StillAdvertising, "it can still be found after Setup Done");
-                        is_watched = false;
-                    }
-                    Ok(_) => return Err(CommissionError::GaveUp(self.order.code.address)),
+                    Ok(sighting) if sighting.peer.address != address || left.elapsed() < GRACE => {}
+                    Ok(_) if left.elapsed() < BACK => (is_watched, seen_at) = (false, Some(Instant::now())),
+                    Ok(_) => return Err(CommissionError::GaveUp(address)),
                     Err(error) => {
                         tracing::debug!(%error, "nobody watches whether it advertises");
                         is_watched = false;
                     }
                 },
+                () = doubt(seen_at) => return Err(CommissionError::GaveUp(address)),
             }
         };
+        if seen_at.is_some() {
+            log.notice(Code::StillAdvertising, "it could still be found after Setup Done");
+        }
         self.central.disconnect().await;
         if greeting != HELLO {
             log.notice(Code::OtherGreeting, format!("it greets with {greeting:?}"));
         }
         talk.greeting.clone_from(&greeting);
         Ok(((), format!("{greeting:?}")))
+    }
+}
+
+/// Waits until a device that was seen has not greeted for too long.
+async fn doubt(seen_at: Option<Instant>) {
+    match seen_at {
+        Some(seen_at) => sleep_until(seen_at + DOUBT).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -169,7 +169,7 @@ mod tests {
         check(Code::SecondService, &|found| found[setup_done].service = COMPLETION);
         check(Code::MisplacedCharacteristic, &|found| found[ssid].service = COMPLETION);
         check(Code::DuplicateUuid, &|found| found.push(found[ssid]));
-        check(Code::MissingCharacteristic, &|found| drop(found.remove(ssid)));
+        check(Code::MissingCharacteristic, &|found| found.truncate(setup_done));
         check(Code::ReadableCredential, &|found| {
             found[ssid].properties = Properties::READ.and(Properties::WRITE);
         });
@@ -191,7 +191,7 @@ mod tests {
         let peer = Peer { address: Address([1; 6]), is_random: true };
         let mut sighting = Sighting::new(peer);
         sighting.name = Some("Kettle".to_owned());
-        let code = |sighting: &Sighting, device| name(sighting, device).map(|one| one.code);
+        let code = |sighting: &Sighting, device: &str| name(sighting, device).map(|one| one.code);
         assert_eq!(code(&sighting, "Kettle"), None);
         assert_eq!(code(&sighting, "Pot"), Some(Code::NameDiffers));
         assert_eq!(code(&sighting, &"Kettle".repeat(5)), Some(Code::NameTooLong));

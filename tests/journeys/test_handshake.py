@@ -19,7 +19,7 @@ async def test_the_owner_is_greeted_mirrors_and_is_told_that_it_is_done(server, 
     owner.write(jid, HELLO)
     assert await owner.heard(jid, containing=DONE) == DONE
     for step in ("hello-sent", "mirrored", "owner-added", "done"):
-        await program.event("commissioning", step=step)
+        await program.event("handshake", step=step)
     await owner.befriend(jid)
     await owner.subscribe(jid, wire.SENSORS)
     await owner.value(wire.SENSORS, wire.sensor("temp"))
@@ -31,7 +31,7 @@ async def test_a_strangers_mirror_is_not_accepted(server, username, run, owner, 
     stranger.write(jid, HELLO)
     owner.write(jid, HELLO)
     await owner.heard(jid, since, containing=DONE)
-    assert [event["step"] for event in program.told("commissioning")].count("mirrored") == 1
+    assert [event["step"] for event in program.told("handshake")].count("mirrored") == 1
     assert not [s for s in stranger.inbox.stanzas if s.findtext(f"{{{wire.CLIENT}}}body") == DONE]
 
 
@@ -42,7 +42,7 @@ async def test_other_words_of_the_owner_are_no_mirror(server, username, run, own
     owner.write(jid, "hello")
     owner.write(jid, HELLO)
     await owner.heard(jid, since, containing=DONE)
-    assert [event["step"] for event in program.told("commissioning")].count("mirrored") == 1
+    assert [event["step"] for event in program.told("handshake")].count("mirrored") == 1
 
 
 async def test_a_device_once_commissioned_does_not_greet_again(server, username, run, owner):

@@ -8,10 +8,12 @@
 
 extern crate alloc;
 
+pub mod central;
 mod client;
 mod controller;
 mod guard;
 mod h4;
+mod long;
 mod packet;
 mod peripheral;
 mod pool;

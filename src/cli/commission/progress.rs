@@ -77,13 +77,13 @@ impl Progress {
         moving.frame = (moving.frame + 1) % FRAMES.len();
         let (frame, title) = (FRAMES[moving.frame], moving.step.title());
         let seconds = moving.since.elapsed().as_secs();
-        self.write(&format!("\r\x1b[K{frame} {title:TITLE$} {seconds:>4} s"));
+        write(&format!("\r\x1b[K{frame} {title:TITLE$} {seconds:>4} s"));
     }
 
     /// Takes the moving line away.
     pub(super) fn clear(&self) {
         if self.moving().take().is_some() && self.is_terminal {
-            self.write("\r\x1b[K");
+            write("\r\x1b[K");
         }
     }
 
@@ -95,7 +95,7 @@ impl Progress {
 
     fn print(&self, sign: Sign, text: &str) {
         let clear = if self.is_terminal { "\r\x1b[K" } else { "" };
-        self.write(&format!("{clear}{} {text}\n", self.sign(sign)));
+        write(&format!("{clear}{} {text}\n", self.sign(sign)));
     }
 
     fn sign(&self, sign: Sign) -> &'static str {
@@ -109,15 +109,15 @@ impl Progress {
         }
     }
 
-    fn write(&self, text: &str) {
-        let mut err = io::stderr().lock();
-        // Progress that cannot be shown is no reason to stop.
-        _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
-    }
-
     fn moving(&self) -> MutexGuard<'_, Option<Moving>> {
         self.moving.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn write(text: &str) {
+    let mut err = io::stderr().lock();
+    // Progress that cannot be shown is no reason to stop.
+    _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
 /// A step that is over, in a line.

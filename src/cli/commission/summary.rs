@@ -5,6 +5,7 @@ use crate::cli::{Global, output};
 use serde_json::{Map, Value, json};
 use std::io;
 use thingfleet::commission::{Announced, Order, Report, Sighting, Weight};
+use thingfleet_device::jid::BareJid;
 
 /// Prints the summary. It holds no secret.
 pub(super) fn print(report: &Report, order: &Order, global: &Global) -> io::Result<()> {
@@ -17,7 +18,7 @@ pub(super) fn print(report: &Report, order: &Order, global: &Global) -> io::Resu
     }
     let known = &report.known;
     let name = known.name.as_deref().unwrap_or("the device");
-    let jid = known.jid.as_ref().map_or("", |jid| jid.as_str());
+    let jid = known.jid.as_ref().map_or("", BareJid::as_str);
     let seconds = report.total.as_secs_f64();
     output::line(&format!("{name} is {jid} now, and belongs to {} ({seconds:.1} s)", order.owner.jid))?;
     let count = |weight| report.deviations.iter().filter(|one| one.code.weight() == weight).count();
@@ -49,7 +50,7 @@ fn object(report: &Report, order: &Order) -> Value {
         "name": known.name,
         "information": information,
         "security": known.security,
-        "jid": known.jid.as_ref().map(|jid| jid.as_str()),
+        "jid": known.jid.as_ref().map(BareJid::as_str),
         "registered": known.is_registered,
         "owner": order.owner.jid.as_str(),
         "channels": known.channels,

@@ -29,9 +29,11 @@ mod opcode {
     pub(super) const READ_BY_GROUP_TYPE_REQ: u8 = 0x10;
     pub(super) const READ_BY_GROUP_TYPE_RSP: u8 = 0x11;
     pub(super) const WRITE_REQ: u8 = 0x12;
+    pub(super) const WRITE_RSP: u8 = 0x13;
     pub(super) const PREPARE_WRITE_REQ: u8 = 0x16;
     pub(super) const PREPARE_WRITE_RSP: u8 = 0x17;
     pub(super) const EXECUTE_WRITE_REQ: u8 = 0x18;
+    pub(super) const EXECUTE_WRITE_RSP: u8 = 0x19;
     pub(super) const NOTIFICATION: u8 = 0x1B;
     pub(super) const INDICATION: u8 = 0x1D;
     pub(super) const READ_MULTIPLE_REQ: u8 = 0x20;
@@ -57,9 +59,12 @@ pub(crate) fn sound(pdu: &[u8]) -> Option<Vec<u8>> {
             return (fields.len() >= 2).then(|| pdu.to_vec());
         }
         o::ERROR_RSP => return (fields.len() == 4).then(|| pdu.to_vec()),
-        o::FIND_INFORMATION_RSP | o::FIND_BY_TYPE_VALUE_RSP | o::PREPARE_WRITE_RSP => {
+        o::FIND_INFORMATION_RSP | o::FIND_BY_TYPE_VALUE_RSP => {
             return (fields.len() >= 4).then(|| pdu.to_vec());
         }
+        // The stack knows no answers to prepared writes, which a client of ours makes all the same.
+        o::PREPARE_WRITE_RSP => return (fields.len() >= 4).then(|| alloc::vec![o::WRITE_RSP]),
+        o::EXECUTE_WRITE_RSP => return Some(alloc::vec![o::WRITE_RSP]),
         // Their first field is the length of each entry, with a handle or two in it.
         o::READ_BY_TYPE_RSP => return fields.first().filter(|each| **each >= 2).map(|_| pdu.to_vec()),
         o::READ_BY_GROUP_TYPE_RSP => return fields.first().filter(|each| **each >= 4).map(|_| pdu.to_vec()),
