@@ -18,7 +18,9 @@ use hyper::{HeaderMap, Request, StatusCode, body::Incoming, header::CONTENT_TYPE
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use thingfleet_control::{
-    command::{ButtonAction, Command, FleetChange, NewDevice, Order, Outcome, Refusal, Selection, Wait},
+    command::{
+        ButtonAction, Command, FleetChange, NewDevice, Order, Outcome, Refusal, Selection, Wait, object,
+    },
     value::Value,
 };
 use thingfleet_device::{
@@ -340,6 +342,8 @@ async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refu
         Ok(Err(error)) => return Err(Refused::bad(error.to_string(), "send the whole body")),
         Err(_) => return Err(Refused::TooSlow),
     };
-    serde_json::from_slice(&whole)
+    let mut deserializer = serde_json::Deserializer::from_slice(&whole);
+    object(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|error| Refused::bad(error.to_string(), "see /openapi.json for what the body looks like"))
 }

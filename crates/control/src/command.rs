@@ -2,7 +2,11 @@
 
 use crate::{snapshot::Device, value::Value};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::Map;
 use thingfleet_device::value::Secret;
 
 /// A command for some devices.
@@ -10,8 +14,10 @@ use thingfleet_device::value::Secret;
 #[serde(deny_unknown_fields)]
 pub struct Order {
     /// Which devices.
+    #[serde(deserialize_with = "object")]
     pub devices: Selection,
     /// What they are to do.
+    #[serde(deserialize_with = "object")]
     pub command: Command,
 }
 
@@ -135,7 +141,7 @@ pub struct NewDevice {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<String>,
     /// Its account, where the fleet does not register accounts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "Option::is_none")]
     pub account: Option<NewAccount>,
 }
 
@@ -166,6 +172,22 @@ pub struct Wait {
 
 fn patience() -> f64 {
     30.0
+}
+
+/// Reads an object, and nothing else: serde takes a list of a type's fields for it as well, which the schema does not.
+///
+/// # Errors
+/// Those of the deserializer, and of the type.
+pub fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let fields = Map::deserialize(deserializer)?;
+    serde_json::from_value(fields.into()).map_err(D::Error::custom)
+}
+
+fn object_or_null<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let fields = Option::<Map<_, _>>::deserialize(deserializer)?;
+    fields.map(|fields| serde_json::from_value(fields.into()).map_err(D::Error::custom)).transpose()
 }
 
 impl Selection {
@@ -260,6 +282,8 @@ mod tests {
             r#"{"devices":{},"command":{"do":"inject","channel":"temp"}}"#,
             r#"{"devices":{},"command":{"do":"release","channel":"temp","value":1}}"#,
             r#"{"devices":{"nam":"x"},"command":{"do":"reset"}}"#,
+            r#"{"devices":[null,null,null],"command":{"do":"reset"}}"#,
+            r#"{"devices":{},"command":["reset"]}"#,
         ] {
             assert!(serde_json::from_str::<Order>(wrong).is_err(), "{wrong}");
         }
