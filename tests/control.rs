@@ -118,13 +118,13 @@ async fn a_fleet_is_read_steered_and_waited_for() {
     let kettle = stage.wait("kettle-1", "temp > 90 and state == online and led == green").await.unwrap();
     let held = channel(&kettle, "temp");
     assert_eq!((&held.value, held.source), (&Value::Float(95.5), Source::Held));
-    assert!(kettle.counters.published > 0);
+    assert!(kettle.counters.stanzas_sent > 0);
     stage.order("kettle-1", Command::Release { channel: temp() }).await.unwrap();
     stage.wait("kettle-1", "temp < 90").await.unwrap();
 
-    stage.order("lamp", Command::Offline).await.unwrap();
+    stage.order("lamp", Command::Offline {}).await.unwrap();
     assert_eq!(client.device("lamp").await.unwrap().state, State::Offline);
-    stage.order("lamp", Command::Online).await.unwrap();
+    stage.order("lamp", Command::Online {}).await.unwrap();
     stage.wait("lamp", "state == online").await.unwrap();
 
     let set = Command::Set { channel: "powerOn".into(), value: Value::Text("on".into()) };
@@ -188,12 +188,12 @@ async fn events_come_in_order_and_go_on_where_a_watcher_left() {
     let stage = Stage::new().await;
     let (client, lamp) = (&stage.client, Selection::device("lamp"));
     let mut stream = client.events(&lamp, Some(0)).await.unwrap();
-    stage.order("lamp", Command::Offline).await.unwrap();
+    stage.order("lamp", Command::Offline {}).await.unwrap();
     let gone = |event: &Event| matches!(event.what, What::Session { state: State::Offline, .. });
     let first = event(&mut stream, gone).await;
     assert_eq!(first.device, "lamp");
     drop(stream);
-    stage.order("lamp", Command::Online).await.unwrap();
+    stage.order("lamp", Command::Online {}).await.unwrap();
     stage.wait("lamp", "state == online").await.unwrap();
 
     let mut stream = client.events(&lamp, Some(first.seq)).await.unwrap();
@@ -221,13 +221,13 @@ async fn what_cannot_be_done_says_why_and_what_to_do() {
         (inject("tmep", Value::Integer(5)), 409),
         (inject("temp", Value::Text("warm".into())), 409),
         (Command::Set { channel: "temp".into(), value: Value::Integer(5) }, 409),
-        (Command::Reset, 409),
+        (Command::Reset {}, 409),
     ] {
         let problem = refused(stage.order("kettle-1", command.clone()).await.unwrap_err());
         assert_eq!(problem.status, status, "{command:?}: {problem:?}");
         assert!(!problem.next_step.is_empty() && problem.refused.len() == 1, "{problem:?}");
     }
-    assert_eq!(refused(stage.order("toaster", Command::Offline).await.unwrap_err()).status, 404);
+    assert_eq!(refused(stage.order("toaster", Command::Offline {}).await.unwrap_err()).status, 404);
     assert_eq!(refused(stage.wait("kettle-1", "temp >").await.unwrap_err()).status, 400);
     let never = Wait { condition: "temp > 1000".into(), timeout_seconds: 0.2 };
     let problem = refused(stage.client.wait("kettle-1", &never).await.unwrap_err());

@@ -10,7 +10,6 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    process,
 };
 use thingfleet_device::value::Secret;
 
@@ -51,12 +50,14 @@ impl Card {
 impl Posted {
     /// Writes a card down.
     pub(super) fn new(card: Card) -> io::Result<Self> {
-        let path = directory()?.join(format!("{PREFIX}{}-{}.json", card.fleet, process::id()));
+        // Two fleets never listen on the same port.
+        let port = card.url.rsplit(':').next().unwrap_or_default();
+        let path = directory()?.join(format!("{PREFIX}{}-{port}.json", card.fleet));
         Self::at(path, card)
     }
 
     fn at(path: PathBuf, card: Card) -> io::Result<Self> {
-        // Only an earlier process of the same number can have left one behind.
+        // Only one that listened there earlier can have left it behind.
         if path.exists() {
             fs::remove_file(&path)?;
         }

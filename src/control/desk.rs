@@ -14,7 +14,11 @@ use crate::{
 };
 use futures::future::join_all;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::{HeaderMap, Request, StatusCode, body::Incoming, header::CONTENT_TYPE};
+use hyper::{
+    HeaderMap, Request, StatusCode,
+    body::{Body as _, Incoming},
+    header::CONTENT_TYPE,
+};
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use thingfleet_control::{
@@ -257,13 +261,13 @@ async fn carry_out(seat: &Seat, command: &Command) -> Result<(), (String, &'stat
         Command::Button { action: ButtonAction::Press } => vec![Do::Button(true), Do::Button(false)],
         Command::Button { action: ButtonAction::Hold } => vec![Do::Button(true)],
         Command::Button { action: ButtonAction::Release } => vec![Do::Button(false)],
-        Command::Reset if seat.instance.commissioning != Commissioning::Bluetooth => {
+        Command::Reset {} if seat.instance.commissioning != Commissioning::Bluetooth => {
             let why = "it is not commissioned, so it has nothing to forget".to_owned();
             return Err((why, "use `commissioning: bluetooth` in its profile"));
         }
-        Command::Reset => vec![Do::Reset],
-        Command::Offline => vec![Do::Offline],
-        Command::Online => vec![Do::Online],
+        Command::Reset {} => vec![Do::Reset],
+        Command::Offline {} => vec![Do::Offline],
+        Command::Online {} => vec![Do::Online],
     };
     for command in commands {
         if !seat.command(command).await {
@@ -334,6 +338,10 @@ async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refu
     let media_type = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
         return Err(Refused::MediaType);
+    }
+    // Before the first byte of it, where the length is announced.
+    if request.body().size_hint().lower() > LARGEST as u64 {
+        return Err(Refused::TooLarge);
     }
     let whole = Limited::new(request.into_body(), LARGEST).collect();
     let whole = match timeout(super::PATIENCE, whole).await {

@@ -36,7 +36,7 @@ pub struct Selection {
     pub tag: Option<String>,
 }
 
-/// Something to be done to a device.
+/// Something to be done to a device. What has no fields is written with braces, so that serde takes no unknown ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
@@ -73,11 +73,11 @@ pub enum Command {
         action: ButtonAction,
     },
     /// Reset to factory settings; for devices that are commissioned over Bluetooth.
-    Reset,
+    Reset {},
     /// Be cut off from the network and from the air.
-    Offline,
+    Offline {},
     /// Come back, or try again after giving up.
-    Online,
+    Online {},
 }
 
 /// What can be done to the button on a device.
@@ -284,6 +284,7 @@ mod tests {
             r#"{"devices":{"nam":"x"},"command":{"do":"reset"}}"#,
             r#"{"devices":[null,null,null],"command":{"do":"reset"}}"#,
             r#"{"devices":{},"command":["reset"]}"#,
+            r#"{"devices":{},"command":{"do":"reset","now":true}}"#,
         ] {
             assert!(serde_json::from_str::<Order>(wrong).is_err(), "{wrong}");
         }

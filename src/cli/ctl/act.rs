@@ -115,15 +115,15 @@ pub(super) async fn press(client: &Client, press: &Press, global: &Global) -> Re
 }
 
 pub(super) async fn reset(client: &Client, devices: &Named, global: &Global) -> Result<(), Failure> {
-    order(client, devices, Command::Reset, global).await
+    order(client, devices, Command::Reset {}, global).await
 }
 
 pub(super) async fn offline(client: &Client, devices: &Named, global: &Global) -> Result<(), Failure> {
-    order(client, devices, Command::Offline, global).await
+    order(client, devices, Command::Offline {}, global).await
 }
 
 pub(super) async fn online(client: &Client, devices: &Named, global: &Global) -> Result<(), Failure> {
-    order(client, devices, Command::Online, global).await
+    order(client, devices, Command::Online {}, global).await
 }
 
 /// Has devices do something and prints what has become of it; fails if not all of them have done it.
