@@ -42,7 +42,7 @@ impl Card {
     pub(super) fn new(fleet: &str, address: SocketAddr) -> Self {
         let mut bytes = [0; TOKEN];
         getrandom::fill(&mut bytes).expect("the system has randomness");
-        let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = bytes.iter().fold(String::new(), |token, byte| format!("{token}{byte:02x}"));
         Self { fleet: fleet.to_owned(), url: format!("http://{address}"), token: Secret::new(token) }
     }
 }

@@ -220,7 +220,7 @@ pub(super) fn find(method: &Method, path: &str) -> Result<(&'static Route, Optio
         let allowed: Vec<&str> = ROUTES.iter().filter(of_path).map(|route| route.method.as_str()).collect();
         return Err(if allowed.is_empty() { Refused::NoRoute } else { Refused::Method(allowed.join(", ")) });
     };
-    let device = segments(route.path, path).flatten();
+    let device = segments(route.path, path).filter(|device| !device.is_empty());
     let device = device.map(|name| {
         let name = percent_encoding::percent_decode_str(name).decode_utf8();
         name.map(std::borrow::Cow::into_owned)
@@ -229,14 +229,14 @@ pub(super) fn find(method: &Method, path: &str) -> Result<(&'static Route, Optio
     Ok((route, device.transpose()?))
 }
 
-/// Whether a path is of this pattern, and what stands for `{device}` in it.
-fn segments<'p>(pattern: &str, path: &'p str) -> Option<Option<&'p str>> {
-    let mut device = None;
+/// What stands for `{device}` in a path of this pattern, empty where nothing does.
+fn segments<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
+    let mut device = "";
     let (mut wanted, mut there) = (pattern.split('/'), path.split('/'));
     loop {
         match (wanted.next(), there.next()) {
             (None, None) => return Some(device),
-            (Some("{device}"), Some(name)) if !name.is_empty() => device = Some(name),
+            (Some("{device}"), Some(name)) if !name.is_empty() => device = name,
             (Some(wanted), Some(name)) if wanted == name => {}
             _ => return None,
         }

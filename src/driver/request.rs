@@ -132,7 +132,7 @@ impl Wanted {
     /// Whether it holds for these values.
     pub(crate) fn holds<'v>(
         &self,
-        state: State,
+        standing: State,
         stage: Option<Stage>,
         led: Option<Colour>,
         value_of: impl Fn(ChannelId) -> &'v Value,
@@ -143,7 +143,7 @@ impl Wanted {
         let stage = stage.and_then(|stage| Stage::ALL.iter().position(|one| *one == stage));
         let led = led.and_then(|led| Colour::ALL.iter().position(|one| *one == led));
         let extra =
-            [place(State::ALL.iter().position(|one| *one == state)), after_none(stage), after_none(led)]
+            [place(State::ALL.iter().position(|one| *one == standing)), after_none(stage), after_none(led)]
                 .map(Value::Choice);
         self.condition.holds(|id| match id.0.checked_sub(self.own) {
             Some(place) => &extra[usize::from(place)],

@@ -110,7 +110,7 @@ impl Crew {
         seats: Vec<Seat>,
         recruiting: Recruiting,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<usize>) {
-        let (launches, launched) = mpsc::unbounded_channel();
+        let (launches, places) = mpsc::unbounded_channel();
         let crew = Self {
             name: fleet.name.clone(),
             domain: domain.to_owned(),
@@ -120,7 +120,7 @@ impl Crew {
             launches,
             recruiting: AsyncMutex::new(recruiting),
         };
-        (Arc::new(crew), launched)
+        (Arc::new(crew), places)
     }
 
     /// The fleet's name.
