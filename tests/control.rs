@@ -116,8 +116,8 @@ async fn a_fleet_is_read_steered_and_waited_for() {
     let hold = Command::Hold { channel: temp(), value: Some(Value::Float(95.5)) };
     assert_eq!(stage.order("kettle-*", hold).await.unwrap(), ["kettle-1", "kettle-2"]);
     let kettle = stage.wait("kettle-1", "temp > 90 and state == online and led == green").await.unwrap();
-    let held = channel(&kettle, "temp");
-    assert_eq!((&held.value, held.source), (&Value::Float(95.5), Source::Held));
+    let reading = channel(&kettle, "temp");
+    assert_eq!((&reading.value, reading.source), (&Value::Float(95.5), Source::Held));
     assert!(kettle.counters.stanzas_sent > 0);
     stage.order("kettle-1", Command::Release { channel: temp() }).await.unwrap();
     stage.wait("kettle-1", "temp < 90").await.unwrap();
