@@ -87,7 +87,8 @@ fn a_paused_world_stands_still_while_its_device_still_answers() {
     rig.take_sent();
     rig.run_for(Duration::from_mins(10));
     assert_eq!((number(&rig, "temp"), rig.device.world_time()), (before, time));
-    assert_eq!(rig.take_sent(), [""; 0]);
+    let publishes = |stanza: &String| stanza.contains("<publish ");
+    assert!(!rig.take_sent().iter().any(publishes), "looking after its nodes goes on, publishing does not");
     rig.receive(written(OWNER, "powerOn", "1"));
     assert_eq!(rig.item(SENSORS, "xmpp.iot.sensor.powerOn").as_deref(), Some("1"));
 
