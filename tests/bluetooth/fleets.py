@@ -97,16 +97,20 @@ class Fleet(programs.Program):
         event = await self.event("bluetooth", since, deadline, device=device, state="advertising")
         return event["address"]
 
-    async def key(self, device):
-        """The ed25519 public key in a device's QR code."""
+    async def code(self, device):
+        """What the QR code on a device says."""
         process = await asyncio.create_subprocess_exec(
             *(str(programs.binary()), "qr", str(self._profile), device, "--text"),
             env={**os.environ, "HOME": str(self._directory), "XDG_STATE_HOME": str(self._directory / "state")},
             stdout=asyncio.subprocess.PIPE,
         )
         text, _ = await process.communicate()
-        match = re.search(r"&key=(\S+)", text.decode())
-        return urllib.parse.unquote(match.group(1))
+        return re.search(r"xmpp:iot-register\S+", text.decode()).group()
+
+    async def key(self, device):
+        """The ed25519 public key in it."""
+        _, _, key = (await self.code(device)).partition("&key=")
+        return urllib.parse.unquote(key)
 
 
 async def read(client):
