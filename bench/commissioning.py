@@ -37,7 +37,7 @@ async def commission(things, air, server, device):
     """Commissions a device with the program; gives milliseconds by step, and of the whole."""
     await things.advertising(device)
     process = await asyncio.create_subprocess_exec(
-        *(str(programs.binary()), "commission", await things.code(device), "--json"),
+        *(str(programs.binary()), "commission", things.codes[device].text, "--json"),
         *("--adapter", f"tcp:127.0.0.1:{air.port}", "--ssid", NETWORK[0], "--owner", f"juliet@{server.domain}"),
         *("--host", server.host, "--port", str(server.port), "--ca-file", str(server.ca_file)),
         env={**os.environ, "THINGFLEET_PASSWORD": PASSWORD, "THINGFLEET_WIFI_PASSWORD": NETWORK[1]},

@@ -145,6 +145,11 @@ class _Line(asyncio.Protocol):
         self._air.lost(self)
         log.info("%s is gone", self.controller.name)
 
+    def ignore_host(self):
+        """Hears the host no more, as if a cable was cut; nobody is told."""
+        self._parser.set_packet_sink(None)
+        self.controller.host = None
+
     def close(self):
         """Ends the connection as a controller does whose power is gone."""
         self._transport.abort()

@@ -3,6 +3,10 @@
 //! `cargo fuzz run NAME --features libfuzzer` searches for bytes that break one (it needs a nightly toolchain);
 //! `cargo test -p thingfleet-fuzz` replays the corpus and its mutations on any toolchain.
 
+mod gatt;
+
+pub use gatt::gatt;
+
 use std::time::Duration;
 use thingfleet_device::{io::Input, ns, xml::Element};
 use thingfleet_schema::{

@@ -77,3 +77,8 @@ fn any_file_is_a_definition_a_profile_or_a_complaint() {
 fn any_table_is_a_recording_a_list_or_a_complaint() {
     replay("csv", thingfleet_fuzz::csv, 500);
 }
+
+#[test]
+fn any_client_is_answered_by_the_book() {
+    replay("gatt", thingfleet_fuzz::gatt, 1000);
+}

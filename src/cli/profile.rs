@@ -1,10 +1,14 @@
 //! The fleet a command is about: a profile's path or the name of a shipped one, and some of its devices.
 
 use super::Failure;
-use std::path::Path;
+use std::{
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 use thingfleet::{
     label::is_commissioned,
-    state::{Devices, StateError},
+    state::{Devices, State, StateError},
 };
 use thingfleet_schema::{
     catalogue,
@@ -13,6 +17,9 @@ use thingfleet_schema::{
 
 /// Device names in a complaint about one that does not exist.
 const NAMED: usize = 10;
+/// How long a run that has just begun may take to make the keys of its devices, and how often to look.
+const PATIENCE: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Reads a profile; a name that is no file may be that of a shipped one.
 pub(super) fn read(path: &Path) -> Result<Fleet, Failure> {
@@ -58,17 +65,25 @@ pub(super) fn commissioned<'f>(fleet: &'f Fleet, asked_for: &[String]) -> Result
 
 /// What the devices of a fleet keep, with a key for each of these. Works while the fleet runs, too.
 pub(super) fn devices_with_keys(fleet: &Fleet, names: &[&str]) -> Result<Devices, Failure> {
-    let devices = Devices::look(&fleet.name)?;
-    if names.iter().all(|name| devices.key(name).is_some()) {
-        return Ok(devices);
+    let begun = Instant::now();
+    loop {
+        let devices = Devices::look(&fleet.name)?;
+        if names.iter().all(|name| devices.key(name).is_some()) {
+            return Ok(devices);
+        }
+        match State::open(&fleet.name) {
+            Ok(state) => {
+                let mut devices = state.devices()?;
+                devices.make_keys(names.iter().copied())?;
+                return Ok(devices);
+            }
+            // A run makes the keys of its devices as soon as it holds the state.
+            Err(StateError::InUse { .. }) if begun.elapsed() < PATIENCE => sleep(AGAIN),
+            Err(error @ StateError::InUse { .. }) => {
+                return Err(Failure::from(error)
+                    .help("the run does not know all of these devices: start it again with this profile"));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    // The run that holds the state has made the keys of all the devices that it knows.
-    let state = thingfleet::state::State::open(&fleet.name).map_err(|error| match error {
-        error @ StateError::InUse { .. } => Failure::from(error)
-            .help("the run does not know all of these devices: start it again with this profile"),
-        error => error.into(),
-    })?;
-    let mut devices = state.devices()?;
-    devices.make_keys(names.iter().copied())?;
-    Ok(devices)
 }

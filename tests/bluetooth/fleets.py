@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import urllib.parse
+from dataclasses import dataclass
 
 from people import PASSWORD, Person
 from phone import (
@@ -89,6 +90,7 @@ class Fleet(programs.Program):
         )
         super().__init__(directory, text)
         self.server = server
+        self.codes = {}
         self.names = [f"{name}-{number}" for number in range(1, count + 1)]
 
     async def advertising(self, device=None, since=0, deadline=programs.DEADLINE):
@@ -97,20 +99,27 @@ class Fleet(programs.Program):
         event = await self.event("bluetooth", since, deadline, device=device, state="advertising")
         return event["address"]
 
-    async def code(self, device):
-        """What the QR code on a device says."""
+    async def start(self, *arguments):
+        """Prints the QR codes, as somebody would who puts things into boxes, and starts the program."""
         process = await asyncio.create_subprocess_exec(
-            *(str(programs.binary()), "qr", str(self._profile), device, "--text"),
+            *(str(programs.binary()), "qr", str(self._profile), "--text"),
             env={**os.environ, "HOME": str(self._directory), "XDG_STATE_HOME": str(self._directory / "state")},
             stdout=asyncio.subprocess.PIPE,
         )
         text, _ = await process.communicate()
-        return re.search(r"xmpp:iot-register\S+", text.decode()).group()
+        codes = re.findall(r"(xmpp:iot-register\?mac=(\S+)&algo=ed25519&key=(\S+))", text.decode())
+        for device, (whole, address, key) in zip(self.names, codes, strict=True):
+            self.codes[device] = Code(whole, address, urllib.parse.unquote(key))
+        return await super().start(*arguments)
 
-    async def key(self, device):
-        """The ed25519 public key in it."""
-        _, _, key = (await self.code(device)).partition("&key=")
-        return urllib.parse.unquote(key)
+
+@dataclass
+class Code:
+    """What a device's QR code says."""
+
+    text: str
+    address: str
+    key: str
 
 
 async def read(client):
@@ -133,7 +142,7 @@ def credentials(jid, owner, password=PASSWORD, network=NETWORK):
 
 async def unpack(phone, fleet, device, owner, seal=None, pair=False):
     """The client's part of the journey: find, connect, read, register, write, answer. Returns the device's JID."""
-    address = await fleet.advertising(device)
+    address = fleet.codes[device].address
     await phone.scan(address)
     client = await phone.connect(address)
     if pair:

@@ -2,11 +2,15 @@
 
 import asyncio
 import os
+import signal
+import sys
 import tty
+from pathlib import Path
 
 import phone as gatt
 from air import PacketParser
 from fleets import unpack
+from servers import free_port
 
 # The issue's own limit: advertising again within this time after the cause went away.
 AGAIN = 5.0
@@ -30,15 +34,12 @@ async def test_a_controller_that_comes_back_carries_the_device_again(fleet, phon
 
 async def test_devices_queue_where_there_are_fewer_controllers(fleet, phone, air, owner):
     things = await fleet(count=2, adapters=f"['tcp:127.0.0.1:{air.port}']")
-    first, second = things.names
-    if not [event for event in things.told("bluetooth") if event["device"] == first]:
-        await things.event("bluetooth")
     served = (await things.event("bluetooth", state="advertising"))["device"]
-    waiting = second if served == first else first
+    [waiting] = set(things.names) - {served}
     queued = await things.event("bluetooth", device=waiting, state="queued")
     assert queued["ahead"] == 0
-    await unpack(phone, things, served, owner)
-    await unpack(phone, things, waiting, owner)
+    for device in (served, waiting):
+        await unpack(phone, things, device, owner)
 
 
 async def test_a_controller_that_sends_rubbish_is_told_and_tried_again(fleet, air):
@@ -62,6 +63,32 @@ async def test_a_controller_that_says_nothing_is_given_up(fleet, air):
         things = await fleet(adapters=f"['tcp:127.0.0.1:{port}']")
         down = await things.event("bluetooth", state="down")
         assert "does not answer" in down["text"]
+
+
+async def test_a_controller_that_is_cut_off_without_a_word_is_noticed(fleet, air):
+    things = await fleet()
+    await things.advertising()
+    since = things.mark()
+    [line] = air.lines
+    line.ignore_host()
+    down = await things.event("bluetooth", since, state="down")
+    assert "does not answer" in down["text"]
+    await things.advertising(since=since, deadline=AGAIN)
+
+
+async def test_the_virtual_controllers_run_as_a_program(fleet, tmp_path):
+    port = free_port()
+    script = Path(__file__).resolve().parents[2] / "scripts" / "air.py"
+    program = await asyncio.create_subprocess_exec(sys.executable, str(script), "--port", str(port), "--quiet")
+    try:
+        things = await fleet(adapters=f"{{ virtual: '127.0.0.1:{port}' }}")
+        await things.advertising()
+        program.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(program.wait(), AGAIN) == 0
+        await things.event("bluetooth", state="down")
+    finally:
+        if program.returncode is None:
+            program.kill()
 
 
 async def test_a_controller_on_a_serial_line_serves_as_well(fleet, phone, air):

@@ -64,7 +64,7 @@ async def run(air, *arguments, **settings):
 async def code(things, device):
     """The text of the QR code on a device that waits."""
     await things.advertising(device)
-    return await things.code(device)
+    return things.codes[device].text
 
 
 def account(owner, server):

@@ -24,6 +24,8 @@ use trouble_host::{
 
 /// How long the last answer may take to the air, and a connection to its end.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Length of a Prepare Write Request without its piece, in bytes (Core 5.4, Vol 3, Part F, 3.4.6.1).
+const PREPARE: usize = 5;
 /// Length of a client's own descriptor, in bytes (Core 5.4, Vol 3, Part G, 3.3.3.3).
 const DESCRIPTOR: usize = 2;
 
@@ -142,6 +144,10 @@ impl<'c> Client<'c> {
             return Verdict::Ignored;
         };
         if att::is_malformed(&pdu) {
+            if let AttReq::ExecuteWrite { .. } = request {
+                // The stack forgets the pieces whatever the request is answered.
+                self.prepared = Prepared::Empty;
+            }
             return Verdict::Refused(AttErrorCode::INVALID_PDU);
         }
         if let GattEvent::NotAllowed(_) = event {
@@ -196,6 +202,10 @@ impl<'c> Client<'c> {
     }
 
     fn piece(&mut self, handle: u16, offset: u16, length: usize) -> Verdict {
+        if length + PREPARE > usize::from(self.connection.raw().att_mtu()) {
+            // It could not be sent back, as the answer has to.
+            return Verdict::Refused(AttErrorCode::INVALID_PDU);
+        }
         let is_ours = self.writable.find(handle).is_some();
         if is_ours && self.security == Security::Encrypted && !self.is_encrypted() {
             // The device would say so at the end; a client that knows it now can pair now.

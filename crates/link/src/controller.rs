@@ -116,7 +116,7 @@ struct Answer {
 /// What a read has put into its buffer.
 enum Read {
     Event,
-    Frame(ConnHandle),
+    Frame(u16),
 }
 
 impl<'t, T: Transport> Controller<'t, T> {
@@ -181,7 +181,7 @@ impl<'t, T: Transport> Controller<'t, T> {
                 Ok(true)
             }
             (EventKind::DisconnectionComplete, &[_, low, high, _]) => {
-                self.frames.borrow_mut().forget(ConnHandle::new(u16::from_le_bytes([low, high]) & 0x0FFF));
+                self.frames.borrow_mut().forget(u16::from_le_bytes([low, high]));
                 // What was under way will not be counted any more (4.1.1); a device has no second connection.
                 self.traffic.left(u32::MAX);
                 Ok(true)
@@ -245,7 +245,7 @@ impl<T: Transport> Hci for Controller<'_, T> {
         Ok(match read {
             Read::Event => ControllerToHostPacket::Event(event_packet(buffer)?),
             Read::Frame(handle) => ControllerToHostPacket::Acl(AclPacket::new(
-                handle,
+                ConnHandle::new(handle),
                 AclPacketBoundary::FirstFlushable,
                 AclBroadcastFlag::PointToPoint,
                 buffer,

@@ -8,13 +8,13 @@ pub(crate) mod att;
 
 use crate::pool::{ATT_MTU, L2CAP_HEADER};
 use alloc::vec::Vec;
-use bt_hci::{
-    event::{Event, EventPacket},
-    param::ConnHandle,
-};
+use bt_hci::event::{Event, EventPacket};
 
 /// Connections whose frames are put together at the same time; a device has one, a commissioner a few.
 const LINKS: usize = 4;
+
+/// Highest handle of a connection (Core 5.4, Vol 4, Part E, 5.3.1).
+const LAST_LINK: u16 = 0x0EFF;
 
 /// Fixed channels (Core 5.4, Vol 3, Part A, 2.1).
 mod channel {
@@ -32,12 +32,15 @@ pub(crate) fn is_event(event: EventPacket<'_>) -> bool {
 /// L2CAP frames on their way in, in pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    unfinished: Vec<(ConnHandle, Vec<u8>)>,
+    unfinished: Vec<(u16, Vec<u8>)>,
 }
 
 impl Frames {
     /// Takes a piece; gives the whole frame, header included, if that was the last one and the frame is sound.
-    pub(crate) fn push(&mut self, handle: ConnHandle, is_first: bool, data: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn push(&mut self, handle: u16, is_first: bool, data: &[u8]) -> Option<Vec<u8>> {
+        if handle > LAST_LINK {
+            return None;
+        }
         let before = self.forget(handle);
         let mut frame = if is_first { Vec::new() } else { before? };
         frame.extend_from_slice(data);
@@ -57,12 +60,12 @@ impl Frames {
     }
 
     /// Forgets the unfinished frame of a connection, and returns it.
-    pub(crate) fn forget(&mut self, handle: ConnHandle) -> Option<Vec<u8>> {
+    pub(crate) fn forget(&mut self, handle: u16) -> Option<Vec<u8>> {
         let place = self.unfinished.iter().position(|(other, _)| *other == handle)?;
         Some(self.unfinished.swap_remove(place).1)
     }
 
-    fn keep(&mut self, handle: ConnHandle, frame: Vec<u8>) {
+    fn keep(&mut self, handle: u16, frame: Vec<u8>) {
         if self.unfinished.len() == LINKS {
             self.unfinished.remove(0);
         }
@@ -114,9 +117,7 @@ mod tests {
     use super::*;
     use bt_hci::FromHciBytes as _;
 
-    fn link() -> ConnHandle {
-        ConnHandle::new(0x40)
-    }
+    const LINK: u16 = 0x40;
 
     fn frame(channel: u16, content: &[u8]) -> Vec<u8> {
         let mut frame = Vec::new();
@@ -127,7 +128,7 @@ mod tests {
     }
 
     fn pass(frame: &[u8]) -> Option<Vec<u8>> {
-        Frames::default().push(link(), true, frame)
+        Frames::default().push(LINK, true, frame)
     }
 
     #[test]
@@ -145,11 +146,11 @@ mod tests {
     fn a_frame_in_pieces_comes_out_whole() {
         let whole = frame(4, &[0x0A, 3, 0]);
         let mut frames = Frames::default();
-        assert_eq!(frames.push(link(), true, &whole[..2]), None);
-        assert_eq!(frames.push(ConnHandle::new(7), false, &[1, 2, 3]), None, "no beginning");
-        assert_eq!(frames.push(link(), false, &whole[2..5]), None);
-        assert_eq!(frames.push(link(), false, &whole[5..]), Some(whole.clone()));
-        assert_eq!(frames.push(link(), false, &whole[5..]), None, "nothing is left over");
+        assert_eq!(frames.push(LINK, true, &whole[..2]), None);
+        assert_eq!(frames.push(7, false, &[1, 2, 3]), None, "no beginning");
+        assert_eq!(frames.push(LINK, false, &whole[2..5]), None);
+        assert_eq!(frames.push(LINK, false, &whole[5..]), Some(whole.clone()));
+        assert_eq!(frames.push(LINK, false, &whole[5..]), None, "nothing is left over");
         assert_eq!(pass(&whole), Some(whole));
     }
 
@@ -159,7 +160,7 @@ mod tests {
         longer.push(9);
         assert_eq!(pass(&longer), None);
         let mut frames = Frames::default();
-        assert_eq!(frames.push(link(), true, &[0xFF, 0xFF, 4, 0, 1]), None);
+        assert_eq!(frames.push(LINK, true, &[0xFF, 0xFF, 4, 0, 1]), None);
         assert!(frames.unfinished.is_empty(), "it is not waited for");
     }
 
@@ -167,11 +168,12 @@ mod tests {
     fn unfinished_frames_are_bounded_and_forgotten_with_their_connection() {
         let mut frames = Frames::default();
         for link in 0..100 {
-            assert_eq!(frames.push(ConnHandle::new(link), true, &[9, 0]), None);
+            assert_eq!(frames.push(link, true, &[9, 0]), None);
         }
+        assert_eq!(frames.push(0x0F00, true, &[9, 0]), None, "no connection has this handle");
         assert_eq!(frames.unfinished.len(), LINKS);
-        assert!(frames.forget(ConnHandle::new(99)).is_some());
-        assert_eq!(frames.push(ConnHandle::new(99), false, &[4, 0]), None);
+        assert!(frames.forget(99).is_some());
+        assert_eq!(frames.push(99, false, &[4, 0]), None);
     }
 
     #[test]

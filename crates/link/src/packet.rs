@@ -1,7 +1,7 @@
 //! An HCI packet as it comes: its kind and its bytes, with no more than a look at its length.
 
 use alloc::vec::Vec;
-use bt_hci::{PacketKind, ReadHciError, param::ConnHandle, transport::PacketToHost};
+use bt_hci::{PacketKind, ReadHciError, transport::PacketToHost};
 use embedded_io::Read;
 use embedded_io_async::Read as AsyncRead;
 
@@ -14,7 +14,7 @@ pub(crate) enum Packet<'d> {
     /// An event, header included.
     Event(&'d [u8]),
     /// A piece of an L2CAP frame.
-    Acl { handle: ConnHandle, is_first: bool, data: &'d [u8] },
+    Acl { handle: u16, is_first: bool, data: &'d [u8] },
     /// Audio, which no device of ours has.
     Other,
 }
@@ -47,7 +47,7 @@ impl<'d> Packet<'d> {
             (PacketKind::AclData, &[low, high, ..]) => {
                 let word = u16::from_le_bytes([low, high]);
                 let is_first = word >> 12 & 0b11 != 0b01;
-                Self::Acl { handle: ConnHandle::new(word & 0x0FFF), is_first, data: &bytes[length..] }
+                Self::Acl { handle: word & 0x0FFF, is_first, data: &bytes[length..] }
             }
             _ => Self::Other,
         }

@@ -11,16 +11,19 @@ use crate::{
     pool::HeapPool,
     table::{self, Values},
 };
-use bt_hci::{cmd::controller_baseband::Reset, transport::Transport};
+use bt_hci::{
+    cmd::{controller_baseband::Reset, info::ReadBdAddr},
+    transport::Transport,
+};
 use core::{fmt, future::Future, pin::pin};
-use embassy_futures::select::{Either, select};
-use embassy_time::Duration;
+use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_time::{Duration, Timer};
 use thingfleet_device::commissioning::{
     gatt::{AttError, Peripheral, Write},
     qr::Address,
 };
 use trouble_host::{
-    BleHostError, HostResources, IoCapabilities,
+    BleHostError, HostResources, IoCapabilities, Stack,
     advertise::{Advertisement, AdvertisementParameters},
     connection::Connection,
     peripheral::Advertiser,
@@ -28,6 +31,8 @@ use trouble_host::{
 
 /// Time between two advertisements (Core 5.4, Vol 3, Part C, Appendix A: 30 to 150 ms while somebody is looking).
 const INTERVAL: Duration = Duration::from_millis(100);
+/// Time between two looks at a controller that has nothing to tell: one that is cut off does not say so.
+const ROUND: Duration = Duration::from_secs(2);
 /// Clients whose bonds are remembered as long as the peripheral is up.
 const BONDS: usize = 4;
 
@@ -134,7 +139,7 @@ pub async fn serve<T: Transport>(
         loop {
             let advertiser = radio.advertise(&parameters, advertisement).await?;
             body.happened(Happening::Advertising).await;
-            let Some(connection) = first_client(advertiser, body).await? else { break };
+            let Some(connection) = first_client(&stack, advertiser, body).await? else { break };
             let connection = connection.with_attribute_server(&server)?;
             body.happened(Happening::ClientConnected).await;
             let parting = Client::new(connection, &writable, peripheral.security, &traffic).talk(body).await;
@@ -156,18 +161,20 @@ pub async fn serve<T: Transport>(
     }
 }
 
-/// Waits for a client; `None` when ordered to stop.
-async fn first_client<'d, C: trouble_host::Controller>(
-    advertiser: Advertiser<'d, C, HeapPool>,
+/// Waits for a client, and looks whether the controller still answers; `None` when ordered to stop.
+async fn first_client<'d, T: Transport>(
+    stack: &Stack<'_, Controller<'_, T>, HeapPool>,
+    advertiser: Advertiser<'d, Controller<'_, T>, HeapPool>,
     body: &mut impl Body,
-) -> Result<Option<Connection<'d, HeapPool>>, trouble_host::Error> {
+) -> Result<Option<Connection<'d, HeapPool>>, Failure<T::Error>> {
     let mut accepted = pin!(advertiser.accept());
     loop {
-        match select(&mut accepted, body.order()).await {
-            Either::First(connection) => return connection.map(Some),
-            Either::Second(Order::Stop) => return Ok(None),
+        match select3(&mut accepted, body.order(), Timer::after(ROUND)).await {
+            Either3::First(connection) => return Ok(Some(connection?)),
+            Either3::Second(Order::Stop) => return Ok(None),
             // There is none.
-            Either::Second(Order::DisconnectClient) => {}
+            Either3::Second(Order::DisconnectClient) => {}
+            Either3::Third(()) => drop(stack.command(ReadBdAddr::new()).await?),
         }
     }
 }
