@@ -130,6 +130,7 @@ bench)
     need prosody prosody "server under measurement"
     need ejabberdctl ejabberd "server under measurement"
     need openssl openssl "certificates of those servers"
+    python3 -c 'import ensurepip' 2>/dev/null || note python3-venv "environment of the virtual air"
     ;;
 test)
     need prosody prosody "server of the journeys"
@@ -147,5 +148,5 @@ check) ;;
 esac
 
 install_missing
-if [ "$purpose" = test ]; then python_environment; fi
+if [ "$purpose" = test ] || [ "$purpose" = bench ]; then python_environment; fi
 if [ "$purpose" = check ]; then cargo_deny; fi
