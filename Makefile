@@ -1,6 +1,6 @@
 # Everything a person or a CI machine types. Each target first installs what it lacks, and says so.
 
-.PHONY: help demo test check bench docs-pictures
+.PHONY: help demo test test-ble check bench docs-pictures
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -13,6 +13,10 @@ demo: ## run the demo fleet on a private server; FOR=20s ends it by itself
 test: ## unit and property tests, the riscv32 trace, journeys on Prosody and ejabberd
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+test-ble: ## peripherals on a real bluetoothd with virtual controllers, in a Debian guest in QEMU
+	@scripts/setup.sh test-ble
+	@scripts/test-ble.sh
 
 check: ## format, lints, licences and bans, documentation without warnings
 	@scripts/setup.sh check

@@ -3,4 +3,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-exec cargo run --release --quiet --package thingfleet-bench -- "$@"
+# Commissioning is measured over the air of the tests, which is Python; it takes --json and --samples.
+commissioning() {
+    cargo build --release --quiet --bin thingfleet
+    THINGFLEET_BIN=${CARGO_TARGET_DIR:-target}/release/thingfleet .venv/bin/python bench/commissioning.py "$@"
+}
+
+case " $* " in
+*" --only commissioning "*) commissioning "${@:3}" ;;
+*" --only "*) cargo run --release --quiet --package thingfleet-bench -- "$@" ;;
+*" --json "*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning --json ;;
+*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning ;;
+esac

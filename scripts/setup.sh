@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 
 purpose=${1:-}
 case $purpose in
-demo | test | check | bench | pictures) ;;
-*) echo "usage: scripts/setup.sh demo|test|check|bench|pictures" >&2 && exit 2 ;;
+demo | test | test-ble | check | bench | pictures) ;;
+*) echo "usage: scripts/setup.sh demo|test|test-ble|check|bench|pictures" >&2 && exit 2 ;;
 esac
 
 CARGO_DENY=0.20.2
@@ -130,6 +130,7 @@ bench)
     need prosody prosody "server under measurement"
     need ejabberdctl ejabberd "server under measurement"
     need openssl openssl "certificates of those servers"
+    python3 -c 'import ensurepip' 2>/dev/null || note python3-venv "environment of the virtual air"
     ;;
 test)
     need prosody prosody "server of the journeys"
@@ -145,9 +146,19 @@ test)
         need ld.lld lld "linker for riscv32"
     fi
     ;;
+test-ble)
+    need prosody prosody "server that the guest's devices reach"
+    need openssl openssl "certificate of that server"
+    python3 -c 'import ensurepip' 2>/dev/null || note python3-venv "environment of the owner who mirrors"
+    need qemu-system-x86_64 qemu-system-x86 "machine for the guest"
+    need mmdebstrap mmdebstrap "unpacks the guest from Debian packages"
+    need depmod kmod "chooses the guest's kernel modules"
+    need cpio cpio "packs the guest"
+    need strip binutils "leaves symbols out of the program that the guest loads"
+    ;;
 check) ;;
 esac
 
 install_missing
-if [ "$purpose" = test ]; then python_environment; fi
+case $purpose in test | test-ble | bench) python_environment ;; esac
 if [ "$purpose" = check ]; then cargo_deny; fi

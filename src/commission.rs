@@ -19,6 +19,8 @@ mod inspect;
 mod owner;
 mod report;
 mod sighting;
+#[cfg(test)]
+mod testing;
 
 pub use bluez::BlueZ;
 pub use error::{Blame, CommissionError};

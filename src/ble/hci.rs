@@ -43,7 +43,7 @@ impl Backend for Hci {
             let device = Device {
                 adapter: adapter.to_owned(),
                 wanted: wanted.clone(),
-                port: Port { events: port.events.clone(), orders: ordered },
+                port: port.with_orders(ordered),
                 has_client: false,
             };
             let thread = self.thread.get_or_init(|| LocalPoolHandle::new(1));

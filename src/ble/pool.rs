@@ -71,15 +71,13 @@ impl Pool {
 
     /// Is this peripheral on one adapter after another until it is ordered to stop.
     pub(super) async fn serve(&self, wanted: Wanted, mut port: Port) {
-        let mut told = None;
         loop {
-            let Some(lease) = self.lease(&mut told, &mut port).await else { return };
+            let Some(lease) = self.lease(&mut port).await else { return };
             let backend = &self.backends[usize::from(is_hci(&lease.adapter))];
             let Err(trouble) = backend.serve(&lease.adapter, &wanted, &mut port).await else { return };
             drop(lease);
             // It is tried again each second, and told once.
-            let state = State::Down(trouble.clone());
-            if told.as_ref() != Some(&state) {
+            if port.state(State::Down(trouble.clone())).await {
                 let Trouble { kind, text } = trouble;
                 tracing::warn!(
                     device = wanted.device,
@@ -88,8 +86,6 @@ impl Pool {
                     next_step = kind.next_step(),
                     "Bluetooth is down"
                 );
-                port.state(state.clone()).await;
-                told = Some(state);
             }
             if pause(&mut port).await.is_none() {
                 return;
@@ -98,7 +94,7 @@ impl Pool {
     }
 
     /// Waits for a free adapter, and says so if it was not said before; `None` when ordered to stop.
-    async fn lease(&self, told: &mut Option<State>, port: &mut Port) -> Option<Lease<'_>> {
+    async fn lease(&self, port: &mut Port) -> Option<Lease<'_>> {
         let place = self.place();
         let mut changed = self.changed.subscribe();
         loop {
@@ -109,10 +105,7 @@ impl Pool {
                 },
                 Err(trouble) => State::Down(trouble),
             };
-            if told.as_ref() != Some(&state) {
-                port.state(state.clone()).await;
-                *told = Some(state);
-            }
+            port.state(state).await;
             tokio::select! {
                 _ = changed.changed() => {}
                 // BlueZ's adapters come and go without a word to us while nobody serves on them.

@@ -2,6 +2,7 @@
 
 use super::{State, Trouble, Wanted, radio::RadioEvent};
 use futures::future::BoxFuture;
+use std::sync::{Arc, Mutex, PoisonError};
 use thingfleet_device::commissioning::{
     gatt::{AttError, Write},
     qr::Address,
@@ -34,14 +35,31 @@ pub(super) enum Order {
 /// A backend's end.
 #[derive(Debug)]
 pub(super) struct Port {
-    pub(super) events: mpsc::Sender<RadioEvent>,
-    pub(super) orders: mpsc::Receiver<Order>,
+    events: mpsc::Sender<RadioEvent>,
+    orders: mpsc::Receiver<Order>,
+    /// What was told last of where the peripheral stands, by whoever had the port.
+    told: Arc<Mutex<Option<State>>>,
 }
 
 impl Port {
-    /// Tells where the peripheral stands.
-    pub(super) async fn state(&self, state: State) {
-        self.tell(RadioEvent::State(state)).await;
+    /// The end between these channels.
+    pub(super) fn new(events: mpsc::Sender<RadioEvent>, orders: mpsc::Receiver<Order>) -> Self {
+        Self { events, orders, told: Arc::default() }
+    }
+
+    /// The same end for another who gets the orders.
+    pub(super) fn with_orders(&self, orders: mpsc::Receiver<Order>) -> Self {
+        Self { events: self.events.clone(), orders, told: Arc::clone(&self.told) }
+    }
+
+    /// Tells where the peripheral stands; nothing if that was told last. Gives whether it was news.
+    pub(super) async fn state(&self, state: State) -> bool {
+        let before = self.told.lock().unwrap_or_else(PoisonError::into_inner).replace(state.clone());
+        let is_news = before.as_ref() != Some(&state);
+        if is_news {
+            self.tell(RadioEvent::State(state)).await;
+        }
+        is_news
     }
 
     /// Tells that it can be found.

@@ -55,7 +55,7 @@ impl Radio {
     pub fn start(&mut self, wanted: Wanted) {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (events, told) = mpsc::channel(EVENTS);
-        let port = Port { events, orders: ordered };
+        let port = Port::new(events, ordered);
         let (pool, before) = (Arc::clone(&self.pool), self.stopping.take());
         let task = tokio::spawn(async move {
             // The old peripheral has to be off the air before the new one asks for an adapter.

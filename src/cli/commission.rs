@@ -28,8 +28,6 @@ use thingfleet_device::{
 use thingfleet_schema::profile::{Adapter, Remote};
 use tokio::time::{MissedTickBehavior, interval};
 
-/// The resource of the owner's session.
-const RESOURCE: &str = "thingfleet-commission";
 /// Distance between two looks of the moving line on a terminal.
 const BEAT: Duration = Duration::from_millis(100);
 
@@ -193,12 +191,12 @@ impl CommissionArguments {
     fn owner(&self) -> Result<(Remote, Account), Failure> {
         let Some(jid) = &self.owner else {
             let (remote, account) = client::found()?;
-            return Ok((remote, Account { resource: RESOURCE.into(), ..account }));
+            return Ok((remote, Account { resource: resource()?, ..account }));
         };
         let source = Source { file: self.password_file.as_deref(), variable: "THINGFLEET_PASSWORD" };
         let password = secret::read(&source, Some(&format!("password of {jid}")))?;
         let remote = client::remote(jid, self.host.clone(), self.port, self.ca_file.clone());
-        Ok((remote, Account { jid: jid.clone(), password, resource: RESOURCE.into() }))
+        Ok((remote, Account { jid: jid.clone(), password, resource: resource()? }))
     }
 
     fn order(&self, code: QrCode, owner: Account) -> Result<Order, Failure> {
@@ -249,6 +247,15 @@ impl CommissionArguments {
             Some(adapter) => Box::new(Hci::new(adapter.clone())),
         }
     }
+}
+
+/// The resource of the owner's session: one of its own for each run, since a server ends the older of two that are the
+/// same.
+fn resource() -> Result<String, Failure> {
+    let random = getrandom::u32();
+    let random =
+        random.map_err(|error| Failure::environment(format!("the system has no randomness: {error}")))?;
+    Ok(format!("thingfleet-commission-{random:08x}"))
 }
 
 /// Reads an adapter.

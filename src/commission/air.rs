@@ -346,3 +346,168 @@ fn describe(sighting: &Sighting) -> String {
         None => name.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        commission::{
+            DeviceAccount, Order, Report,
+            testing::{ADDRESS, FakeCentral},
+        },
+        xmpp::connect::Connector,
+    };
+    use std::sync::Arc;
+    use thingfleet_device::{
+        commissioning::{credentials::Network, qr::QrCode, seal::DeviceKey},
+        value::Secret,
+    };
+    use thingfleet_schema::profile::{Remote, Security as StreamSecurity, Trust};
+
+    fn jid(text: &str) -> BareJid {
+        BareJid::parse(text).unwrap()
+    }
+
+    fn key() -> DeviceKey {
+        DeviceKey::from_seed([7; 32])
+    }
+
+    fn order(seal: Seal) -> Order {
+        Order {
+            code: QrCode { address: ADDRESS, key: key().public() },
+            owner: Account {
+                jid: jid("me@example.org"),
+                password: Secret::new("secret"),
+                resource: "test".into(),
+            },
+            network: Network { ssid: "home".into(), password: Secret::new("") },
+            account: DeviceAccount::Existing(jid("kettle@example.org"), Secret::new("hidden")),
+            seal,
+            limit: None,
+        }
+    }
+
+    /// Goes from the advertisement to the last credential.
+    async fn provisioned(central: &mut FakeCentral, seal: Seal) -> Report {
+        let remote = Remote {
+            domain: "example.org".into(),
+            host: Some("127.0.0.1".into()),
+            port: Some(1),
+            security: StreamSecurity::Plain,
+            trust: Trust::System,
+        };
+        let order = order(seal);
+        let mut log = Log::new(&|_| {}, None);
+        let connector = Arc::new(Connector::new(remote).unwrap());
+        let mut journey = Journey { central, order: &order, connector, made: None, given: None };
+        let outcome = async {
+            let mut met = journey.meet(&mut log).await?;
+            let account = journey.account(&mut log).await?;
+            journey.provision(&mut log, &mut met, &account).await
+        };
+        let outcome = outcome.await;
+        log.report(outcome)
+    }
+
+    fn codes(report: &Report) -> Vec<Code> {
+        report.deviations.iter().map(|one| one.code).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn credentials_go_out_in_the_order_of_the_reference_client() {
+        let mut central = FakeCentral::new(Security::Open);
+        let report = provisioned(&mut central, Seal::Auto).await;
+        assert!(report.outcome.is_ok(), "{report:?}");
+        assert_eq!(report.deviations, []);
+        let order = ["connect", "JID", "JID password", "JID sender", "Wi-Fi SSID", "Wi-Fi password"];
+        assert_eq!(central.done, order);
+        assert_eq!(central.written[0].1, b"kettle@example.org");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_that_wants_it_is_paired_with_before_anything_else() {
+        let mut central = FakeCentral::new(Security::Encrypted);
+        let report = provisioned(&mut central, Seal::Auto).await;
+        assert_eq!(report.known.security, Some("encrypted"));
+        assert_eq!(central.done[..2], ["connect", "pair"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sealed_values_can_be_opened_by_the_device_alone() {
+        let mut central = FakeCentral::new(Security::Sealed);
+        let report = provisioned(&mut central, Seal::Auto).await;
+        assert_eq!(report.known.security, Some("sealed"));
+        let (characteristic, sealed) = &central.written[1];
+        assert_eq!(key().open(*characteristic, sealed).as_deref(), Some(&b"hidden"[..]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_announced_is_found_out_and_noticed() {
+        let mut central = FakeCentral::new(Security::Open);
+        central.answers = [Err(AirError::Att(0x0F)), Err(AirError::Att(0x81))].into();
+        let report = provisioned(&mut central, Seal::Auto).await;
+        assert!(report.outcome.is_ok(), "{report:?}");
+        assert_eq!(codes(&report), [Code::EncryptionNotAnnounced, Code::SealingNotAnnounced]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_value_ends_it_with_a_deviation() {
+        let mut central = FakeCentral::new(Security::Open);
+        central.answers = [Err(AirError::Att(0x13))].into();
+        let report = provisioned(&mut central, Seal::Auto).await;
+        assert_eq!(codes(&report), [Code::WriteRefused]);
+        let Err((Step::Write, error)) = report.outcome else { panic!("{report:?}") };
+        assert!(error.to_string().contains("0x13, the value is not allowed"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_without_a_password_needs_none() {
+        let mut central = FakeCentral::new(Security::Open);
+        central.answers = [Ok(()), Ok(()), Ok(()), Ok(()), Err(AirError::Att(0x0D))].into();
+        let report = provisioned(&mut central, Seal::Auto).await;
+        assert!(report.outcome.is_ok(), "{report:?}");
+        assert!(codes(&report).contains(&Code::EmptyPasswordRefused));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connecting_is_tried_again_but_not_for_ever() {
+        let mut central = FakeCentral::new(Security::Open);
+        central.failures = ATTEMPTS - 1;
+        assert!(provisioned(&mut central, Seal::Auto).await.outcome.is_ok());
+        let mut central = FakeCentral::new(Security::Open);
+        central.failures = ATTEMPTS;
+        let report = provisioned(&mut central, Seal::Auto).await;
+        assert!(matches!(
+            report.outcome,
+            Err((Step::Connect, CommissionError::Air(AirError::NoConnection(_))))
+        ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_that_hangs_is_left_in_time() {
+        let mut central = FakeCentral::new(Security::Open);
+        central.hangs = true;
+        let report = provisioned(&mut central, Seal::Auto).await;
+        assert!(matches!(report.outcome, Err((Step::Discover, CommissionError::TimedOut { .. }))));
+        assert!(report.total < Step::Discover.limit() + Duration::from_secs(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_that_is_elsewhere_is_told_of() {
+        let mut central = FakeCentral::new(Security::Open);
+        central.sightings[0].peer.address = Address([0xC0; 6]);
+        let report = provisioned(&mut central, Seal::Auto).await;
+        assert_eq!(codes(&report), [Code::AddressDiffers]);
+        let Err((Step::Find, error)) = report.outcome else { panic!("{report:?}") };
+        assert!(error.to_string().contains("C0:C0:C0:C0:C0:C0 waits"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_without_what_is_needed_ends_it() {
+        let mut central = FakeCentral::new(Security::Open);
+        central.table.retain(|found| found.uuid != Characteristic::Jid.uuid());
+        let report = provisioned(&mut central, Seal::Auto).await;
+        assert_eq!(codes(&report), [Code::MissingCharacteristic]);
+        assert!(matches!(report.outcome, Err((Step::Discover, CommissionError::Missing(_)))));
+    }
+}

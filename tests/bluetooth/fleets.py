@@ -107,9 +107,9 @@ class Fleet(programs.Program):
             stdout=asyncio.subprocess.PIPE,
         )
         text, _ = await process.communicate()
-        codes = re.findall(r"xmpp:iot-register\?mac=(\S+)&algo=ed25519&key=(\S+)", text.decode())
-        for device, (address, key) in zip(self.names, codes, strict=True):
-            self.codes[device] = Code(address, urllib.parse.unquote(key))
+        codes = re.findall(r"(xmpp:iot-register\?mac=(\S+)&algo=ed25519&key=(\S+))", text.decode())
+        for device, (whole, address, key) in zip(self.names, codes, strict=True):
+            self.codes[device] = Code(whole, address, urllib.parse.unquote(key))
         return await super().start(*arguments)
 
 
@@ -117,6 +117,7 @@ class Fleet(programs.Program):
 class Code:
     """What a device's QR code says."""
 
+    text: str
     address: str
     key: str
 

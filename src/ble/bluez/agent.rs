@@ -5,7 +5,7 @@
 //! default agent is one per bluetoothd, so it is taken only while somebody wants encryption, and given back then.
 
 use super::{
-    bus::{BLUEZ, PATIENCE},
+    bus::{BLUEZ, Daemon, PATIENCE},
     trouble::call,
 };
 use crate::ble::Trouble;
@@ -21,6 +21,7 @@ use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tokio::sync::watch;
 
 const PATH: &str = "/thingfleet/agent";
 const MANAGER: &str = "org.bluez.AgentManager1";
@@ -29,6 +30,7 @@ const MANAGER: &str = "org.bluez.AgentManager1";
 #[derive(Clone)]
 pub(super) struct Agent {
     connection: Arc<SyncConnection>,
+    daemon: watch::Receiver<Daemon>,
     adapters: Adapters,
     /// Held while bluetoothd is told, so that what it was told last is what holds.
     telling: Arc<tokio::sync::Mutex<()>>,
@@ -52,7 +54,7 @@ impl fmt::Debug for Agent {
 
 impl Agent {
     /// An agent that bluetoothd does not know of yet.
-    pub(super) fn new(connection: Arc<SyncConnection>) -> Self {
+    pub(super) fn new(connection: Arc<SyncConnection>, daemon: watch::Receiver<Daemon>) -> Self {
         let adapters = Adapters::default();
         let mut crossroads = Crossroads::new();
         let interface = crossroads.register("org.bluez.Agent1", |agent| {
@@ -76,7 +78,7 @@ impl Agent {
                 true
             }),
         );
-        Self { connection, adapters, telling: Arc::default() }
+        Self { connection, daemon, adapters, telling: Arc::default() }
     }
 
     /// Lets clients pair on an adapter.
@@ -105,8 +107,9 @@ impl Agent {
     /// Gives the default agent back to whoever had it, unless pairing is welcome somewhere.
     async fn rest(self) {
         let _telling = self.telling.lock().await;
-        if lock(&self.adapters).is_empty() {
-            // It fails when bluetoothd is gone, and has forgotten the agent anyway.
+        // A bluetoothd that is gone has forgotten the agent; the call would only start another.
+        let is_known = matches!(*self.daemon.borrow(), Daemon::Running(_));
+        if is_known && lock(&self.adapters).is_empty() {
             let unregister = self.manager().method_call(MANAGER, "UnregisterAgent", (Path::from(PATH),));
             let _: Result<(), dbus::Error> = unregister.await;
         }

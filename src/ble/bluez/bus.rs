@@ -8,13 +8,16 @@ use super::{
     trouble::{call, register},
 };
 use crate::ble::{Trouble, TroubleKind};
-use bluer::Session;
+use bluer::{Session, adv::AdvertisementHandle, gatt::local::ApplicationHandle};
 use dbus::{
     channel::MatchingReceiver as _,
     message::MatchRule,
     nonblock::{Proxy, SyncConnection},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::watch,
     task::{JoinHandle, spawn_blocking},
@@ -33,18 +36,33 @@ pub(super) struct Bus {
     /// The pairing agent, on ours.
     pub(super) agent: Agent,
     daemon: watch::Receiver<Daemon>,
+    orphans: Mutex<Vec<Registered>>,
     io: JoinHandle<()>,
+}
+
+/// What bluetoothd has of a peripheral; dropping it takes it back with a call.
+#[derive(Debug, Default)]
+pub(super) struct Registered {
+    pub(super) application: Option<ApplicationHandle>,
+    pub(super) advertisement: Option<AdvertisementHandle>,
 }
 
 /// What is known of bluetoothd.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Daemon {
+pub(super) enum Daemon {
     /// It runs, as the connection with this unique name.
     Running(String),
     /// Nobody has its name.
     Absent,
     /// The bus is gone.
     BusLost,
+}
+
+impl Registered {
+    /// Whether bluetoothd has anything.
+    pub(super) const fn is_there(&self) -> bool {
+        self.application.is_some() || self.advertisement.is_some()
+    }
 }
 
 impl Bus {
@@ -70,7 +88,10 @@ impl Bus {
             register(what, Session::new()).await
         };
         match session.await {
-            Ok(session) => Ok(Self { session, agent: Agent::new(connection), daemon, io }),
+            Ok(session) => {
+                let agent = Agent::new(connection, daemon.clone());
+                Ok(Self { session, agent, daemon, orphans: Mutex::default(), io })
+            }
             Err(trouble) => {
                 io.abort();
                 Err(trouble)
@@ -89,12 +110,25 @@ impl Bus {
     /// That it is not.
     pub(super) fn check(&self) -> Result<(), Trouble> {
         match &*self.daemon.borrow() {
-            Daemon::Running(_) => Ok(()),
+            Daemon::Running(_) => {
+                self.orphans().clear();
+                Ok(())
+            }
             Daemon::Absent => {
                 Err(Trouble { kind: TroubleKind::NoDaemon, text: "bluetoothd does not run".to_owned() })
             }
             Daemon::BusLost => Err(bus_gone()),
         }
+    }
+
+    /// Keeps what a bluetoothd that is gone had, until there is one again: to drop it is to call bluetoothd, and D-Bus
+    /// would start one that somebody has stopped.
+    pub(super) fn keep(&self, registered: Registered) {
+        self.orphans().push(registered);
+    }
+
+    fn orphans(&self) -> MutexGuard<'_, Vec<Registered>> {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the bluetoothd of now is gone.

@@ -8,7 +8,7 @@
 use super::{
     BlueZ,
     agent::Welcome,
-    bus::Bus,
+    bus::{Bus, Registered},
     clients::{Change, Clients},
     table::{Pieces, Request, application, own},
     trouble::{call, register},
@@ -17,13 +17,9 @@ use crate::ble::{
     Trouble, TroubleKind, Wanted,
     port::{Order, Port},
 };
-use bluer::{
-    Adapter, AdapterEvent, AdapterProperty,
-    adv::{Advertisement, AdvertisementHandle},
-    gatt::local::ApplicationHandle,
-};
+use bluer::{Adapter, AdapterEvent, AdapterProperty, adv::Advertisement};
 use futures::{StreamExt as _, stream::BoxStream};
-use std::{sync::PoisonError, time::Duration};
+use std::{mem::take, pin::pin, sync::PoisonError, time::Duration};
 use thingfleet_device::{
     commissioning::{
         gatt::{DEVICE_INFORMATION, PROVISIONING},
@@ -49,14 +45,12 @@ pub(super) struct Before {
     is_pairable: bool,
 }
 
-/// A peripheral that is up; dropping it takes it down.
+/// A peripheral that is up, besides what bluetoothd has of it.
 struct Up {
     events: BoxStream<'static, AdapterEvent>,
     clients: Clients,
     pieces: Pieces,
     requests: mpsc::Receiver<Request>,
-    advertisement: AdvertisementHandle,
-    application: ApplicationHandle,
     welcome: Option<Welcome>,
     address: Address,
 }
@@ -67,6 +61,7 @@ struct Server<'a> {
     bus: &'a Bus,
     adapter: Adapter,
     wanted: &'a Wanted,
+    registered: Registered,
     has_client: bool,
 }
 
@@ -82,12 +77,24 @@ pub(super) async fn serve(
     port: &mut Port,
 ) -> Result<(), Trouble> {
     let adapter = call("looking for the adapter", async { bus.session.adapter(adapter) }).await?;
-    let mut server = Server { bluez, bus, adapter, wanted, has_client: false };
-    let ended = tokio::select! {
+    let registered = Registered::default();
+    let mut server = Server { bluez, bus, adapter, wanted, registered, has_client: false };
+    let mut gone = pin!(bus.gone());
+    let mut ended = tokio::select! {
         biased;
-        trouble = bus.gone() => Err(trouble),
+        trouble = &mut gone => {
+            bus.keep(take(&mut server.registered));
+            Err(trouble)
+        }
         ended = server.run(port) => ended,
     };
+    if ended.is_err() && server.registered.is_there() {
+        // A bluetoothd that is being stopped takes its adapters away first.
+        if let Ok(trouble) = timeout(UNPLUGGED, gone).await {
+            bus.keep(take(&mut server.registered));
+            ended = Err(trouble);
+        }
+    }
     if ended.is_err() && server.has_client {
         port.client_gone().await;
     }
@@ -145,8 +152,12 @@ impl Server<'_> {
                 return Err(self.turned_off(&mut up.events).await);
             }
             AdapterEvent::PropertyChanged(AdapterProperty::ActiveAdvertisingInstances(0)) => {
-                let text = format!("bluetoothd has dropped the advertisement on {}", self.adapter.name());
-                return Err(Trouble { kind: TroubleKind::Stack, text });
+                // It may be late news of another program's that has just ended.
+                let now = self.adapter.active_advertising_instances();
+                if call(&self.doing("asking"), now).await? == 0 {
+                    let text = format!("bluetoothd has dropped the advertisement on {}", self.adapter.name());
+                    return Err(Trouble { kind: TroubleKind::Stack, text });
+                }
             }
             AdapterEvent::PropertyChanged(_) => {}
         }
@@ -171,8 +182,8 @@ impl Server<'_> {
 
 /// Up.
 impl Server<'_> {
-    async fn set_up(&self) -> Result<Up, Trouble> {
-        let (adapter, peripheral) = (&self.adapter, &self.wanted.peripheral);
+    async fn set_up(&mut self) -> Result<Up, Trouble> {
+        let (adapter, peripheral) = (self.adapter.clone(), &self.wanted.peripheral);
         let events = call(&self.doing("watching"), adapter.events()).await?.boxed();
         self.turn_on().await?;
         let others = call(&self.doing("asking"), adapter.active_advertising_instances()).await?;
@@ -182,19 +193,20 @@ impl Server<'_> {
         }
         let welcome = self.dress().await?;
         let address = Address(call(&self.doing("asking"), adapter.address()).await?.0);
-        let clients = Clients::of(adapter).await?;
+        let clients = Clients::of(&adapter).await?;
 
         let (requests, requested) = mpsc::channel(REQUESTS);
         let pieces = Pieces::default();
         let application = application(peripheral, &requests, &pieces);
         let publishing = adapter.clone();
         let publishing = async move { publishing.serve_gatt_application(application).await };
-        let application = register(&self.doing("publishing services on"), publishing).await?;
-        let (advertising, advertisement) = (adapter.clone(), self.advertisement());
-        let advertising = async move { advertising.advertise(advertisement).await };
-        let advertisement = register(&self.doing("advertising on"), advertising).await?;
+        self.registered.application =
+            Some(register(&self.doing("publishing services on"), publishing).await?);
+        let advertisement = self.advertisement();
+        let advertising = async move { adapter.advertise(advertisement).await };
+        self.registered.advertisement = Some(register(&self.doing("advertising on"), advertising).await?);
         let requests = requested;
-        Ok(Up { events, clients, pieces, requests, advertisement, application, welcome, address })
+        Ok(Up { events, clients, pieces, requests, welcome, address })
     }
 
     /// Turns the adapter on, unless somebody has turned it off while it was in use.
@@ -254,8 +266,8 @@ impl Server<'_> {
 /// Down.
 impl Server<'_> {
     /// Takes everything from the air and leaves the adapter as it was.
-    async fn leave(&self, mut up: Up) {
-        drop(up.advertisement);
+    async fn leave(&mut self, mut up: Up) {
+        self.registered.advertisement = None;
         // The next peripheral on this adapter takes an advertisement that is still there for another program's.
         let off_the_air = async {
             while let Some(event) = up.events.next().await {
@@ -269,7 +281,7 @@ impl Server<'_> {
             tokio::spawn(up.clients.disconnect());
             _ = timeout(GONE, all_gone(&mut up.clients)).await;
         }
-        drop(up.application);
+        self.registered.application = None;
         drop(up.welcome);
         let Some(before) = self.bluez.before().remove(self.adapter.name()) else { return };
         if let Err(trouble) = self.undress(before).await {

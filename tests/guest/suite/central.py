@@ -1,0 +1,93 @@
+"""The client's part, played by bleak: nobody here wrote it, and it knows nothing of the program under test."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+from bleak import BleakClient, BleakScanner
+from bleak.exc import BleakError
+
+INFORMATION = "0000180a-0000-1000-8000-00805f9b34fb"
+PROVISIONING = "00000001-0000-0000-0000-000000000001"
+LANGUAGE, HARDWARE, SOFTWARE, SERIAL, MANUFACTURER = (
+    f"0000{short:04x}-0000-1000-8000-00805f9b34fb" for short in (0x2AA2, 0x2A27, 0x2A28, 0x2A25, 0x2A29)
+)
+SSID, NETWORK_PASSWORD, JID, JID_PASSWORD, JID_SENDER, SETUP_DONE = (
+    f"{number:08x}-0000-0000-0000-000000000002" for number in range(1, 7)
+)
+# btvirt reports an advertisement only once for each scan, so a longer one shows nothing more.
+SCAN = 1.5
+DEADLINE = 15.0
+ATTEMPTS = 4
+
+
+class Central:
+    """A phone. One connection at a time in all the air: stock btvirt mixes up a second one's handles."""
+
+    def __init__(self, stack, adapter):
+        self.adapter = adapter
+        self._stack = stack
+        self._bluez = {"adapter": adapter}
+        self._air = asyncio.Lock()
+
+    async def find(self, *addresses, deadline=DEADLINE):
+        """Scans until all of these were seen; gives (device, advertisement) of each in that order."""
+        seen = {}
+        everybody = asyncio.Event()
+
+        def report(device, advertisement):
+            seen[device.address] = (device, advertisement)
+            if all(address in seen for address in addresses):
+                everybody.set()
+
+        end = time.monotonic() + deadline
+        while not everybody.is_set():
+            assert time.monotonic() < end, f"not found within {deadline} s: {set(addresses) - set(seen)}"
+            # bleak is silent on what bluetoothd knows already.
+            for address in set(addresses) - set(seen):
+                await self._stack.forget(self.adapter, address)
+            async with BleakScanner(report, bluez=self._bluez):
+                try:
+                    async with asyncio.timeout(SCAN):
+                        await everybody.wait()
+                except TimeoutError:
+                    pass
+        return [seen[address] for address in addresses]
+
+    @asynccontextmanager
+    async def connected(self, address):
+        """Finds and connects to a device; in the end it is off and on again, which leaves nothing of the link."""
+        async with self._air:
+            client = await self._connect(address)
+            try:
+                yield client
+            finally:
+                await self._stack.power(self.adapter, False)
+                await self._stack.forget(self.adapter, address)
+                await self._stack.power(self.adapter, True)
+
+    async def _connect(self, address):
+        """Connects, in several attempts, as apps do: bluetoothd loses some links before it has the services."""
+        for attempt in range(ATTEMPTS):
+            ((device, _),) = await self.find(address)
+            client = BleakClient(device, timeout=10, bluez=self._bluez)
+            try:
+                await client.connect()
+                return client
+            except (BleakError, TimeoutError):
+                if attempt == ATTEMPTS - 1:
+                    raise
+                await self._stack.forget(self.adapter, address)
+
+
+async def commission(client, jid, password, owner, ssid, network_password):
+    """Writes everything, in the reference client's order."""
+    for characteristic, value in [
+        (JID, jid),
+        (JID_PASSWORD, password),
+        (JID_SENDER, owner),
+        (SSID, ssid),
+        (NETWORK_PASSWORD, network_password),
+    ]:
+        await client.write_gatt_char(characteristic, value.encode(), response=True)
+    await client.write_gatt_char(SETUP_DONE, b"\x01", response=True)
