@@ -11,20 +11,23 @@ use crate::{
 use std::{collections::BTreeMap, time::Duration};
 use thingfleet_control::{
     event,
+    fault::{ActiveFault, FaultSpec},
     snapshot::{Bluetooth, Channel, Counters, Device, Fleet, State, Trouble},
 };
 use thingfleet_device::{
     commissioning::journey::Stage,
     definition::{ChannelId, Definition},
+    fault::Active,
     io::Session,
     model::Origin,
+    time::Instant,
     value::Value,
 };
 
 /// What a device told, in the vocabulary; `definition` is the device's.
 pub fn told(notice: &Notice, definition: &Definition) -> event::What {
     match &notice.what {
-        What::Event(event) => event::What::of(event, definition),
+        What::Event(event) => event::What::of(event, notice.at, definition),
         What::Bluetooth(state) => event::What::Bluetooth(bluetooth(state)),
         What::Led(colour) => event::What::Led { colour: (*colour).into() },
     }
@@ -90,6 +93,7 @@ pub(super) fn as_looked(crew: &Crew, place: usize, seat: &Seat, look: Option<Loo
         device_seconds: look.at.as_secs_f64(),
         world_seconds: look.world.as_secs_f64(),
         channels: definition.channels().zip(&look.values).map(channel).collect(),
+        faults: look.faults.iter().map(|active| fault(active, look.at, definition)).collect(),
         counters: counters(&standing.counts),
     }
 }
@@ -102,14 +106,15 @@ pub(super) fn switched_off(seat: &Seat) -> Look {
         (own.unwrap_or(&channel.starts).clone(), Origin::Behaviour, Duration::ZERO)
     };
     Look {
-        at: thingfleet_device::time::Instant::START,
-        world: thingfleet_device::time::Instant::START,
+        at: Instant::START,
+        world: Instant::START,
         session: Session::Stopped,
         stage: None,
         led: None,
         bluetooth: None,
         jid: None,
         values: seat.definition.channels().map(value).collect(),
+        faults: Vec::new(),
     }
 }
 
@@ -119,6 +124,15 @@ pub(super) fn state(standing: &Standing) -> State {
         Some(session) => session.into(),
         None if standing.is_restarting => State::Restarting,
         None => State::Off,
+    }
+}
+
+fn fault(active: &Active, now: Instant, definition: &Definition) -> ActiveFault {
+    ActiveFault {
+        id: active.id.0,
+        since_seconds: active.since.as_secs_f64(),
+        left_seconds: active.until.map(|until| until.since(now).as_secs_f64()),
+        fault: FaultSpec::of(&active.fault, definition),
     }
 }
 

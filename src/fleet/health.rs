@@ -270,7 +270,7 @@ impl Health {
             snapshot.devices += 1;
             snapshot.ever_online += usize::from(state.was_online);
             match &state.condition {
-                Condition::Off => snapshot.off += 1,
+                Condition::Off | Condition::On(Session::Off) => snapshot.off += 1,
                 Condition::Removed => {}
                 Condition::Restarting => snapshot.restarting += 1,
                 Condition::On(Session::Commissioning) => {
@@ -325,6 +325,7 @@ impl Health {
                     | Session::SettingUp
                     | Session::Online
                     | Session::Offline
+                    | Session::Off
                     | Session::Stopped,
                 ) => {}
             }
@@ -466,7 +467,11 @@ impl Reporter {
                 self.slot.lock().setup_failure = Some((why.clone(), next_step));
             }
             Event::Commissioning(step) => self.step(step),
-            Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) => {}
+            Event::FaultBegan(id, fault) => {
+                let (device, fault) = (&*self.slot.name, fault.kind().id());
+                tracing::info!(device, id = id.0, fault, "something goes wrong, as it was told to");
+            }
+            Event::FaultEnded(_) | Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) => {}
         }
         self.tell(at, What::Event(event));
     }
@@ -514,6 +519,7 @@ impl Reporter {
             | Session::SettingUp
             | Session::Online
             | Session::Offline
+            | Session::Off
             | Session::Stopped => {
                 tracing::debug!(device = %name, ?session, "session");
             }
