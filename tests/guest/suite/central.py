@@ -73,10 +73,13 @@ class Central:
             client = BleakClient(device, timeout=10, bluez=self._bluez)
             try:
                 await client.connect()
+                if client.services.get_characteristic(SETUP_DONE) is None:
+                    raise BleakError(f"only a part of the services: {[one.uuid for one in client.services]}")
                 return client
-            except (BleakError, TimeoutError):
+            except (BleakError, TimeoutError) as lost:
                 if attempt == ATTEMPTS - 1:
                     raise
+                print(f"connecting to {address} again: {lost!r}")
                 await self._stack.forget(self.adapter, address)
 
 
