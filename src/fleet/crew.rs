@@ -8,22 +8,29 @@ use super::{
     health::Health,
 };
 use crate::{
-    driver::{Command, Look, Request, Wanted, Watch},
-    memory::Memory,
-    state::State,
+    driver::{Command, Look, Order, Request, Wanted, Watch},
+    label,
+    memory::{Memories, Memory},
+    state::{State, StateError},
     xmpp::connect::Connector,
 };
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use futures::future::join_all;
+use std::{
+    collections::HashSet,
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 use thingfleet_device::{
-    commissioning::qr::Address,
+    commissioning::qr::{Address, QrCode},
     definition::Definition,
     instance::{Account, Instance},
     jid::BareJid,
+    time::Instant,
 };
-use thingfleet_schema::profile::{self, Accounts};
+use thingfleet_schema::profile::{self, Accounts, Adapters};
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, oneshot, watch},
     task::JoinHandle,
@@ -34,6 +41,7 @@ use tokio::{
 pub struct Crew {
     name: String,
     domain: String,
+    adapters: Adapters,
     seats: RwLock<Vec<Arc<Seat>>>,
     health: Arc<Health>,
     pace: Mutex<Pace>,
@@ -61,6 +69,8 @@ pub(super) struct Recruiting {
     pub(super) person: Option<Account>,
     /// Held until everything in it is written down.
     pub(super) state: Option<State>,
+    /// Only of a fleet with commissioned devices.
+    pub(super) memories: Option<Memories>,
     /// Make friends of the person and the devices that were added; end with the fleet.
     pub(super) befriending: Vec<AbortOnDrop>,
 }
@@ -69,6 +79,8 @@ pub(super) struct Recruiting {
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) definition: Arc<Definition>,
+    /// What the profile calls that.
+    pub(crate) definition_name: Arc<str>,
     pub(crate) instance: Instance,
     pub(crate) tags: Vec<String>,
     /// Memory and own address of a device that is commissioned over Bluetooth.
@@ -91,6 +103,12 @@ pub enum AddError {
     /// It has no account.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
+    /// The fleet's state, which what it is given goes into, cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// There is no thread that writes that down.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
 }
 
 impl AddError {
@@ -99,6 +117,8 @@ impl AddError {
         match self {
             Self::Taken(_) => "choose another name",
             Self::Accounts(error) => error.next_step(),
+            Self::State(error) => error.next_step(),
+            Self::Thread(_) => "end other programs, or raise the limit of threads",
         }
     }
 }
@@ -114,6 +134,7 @@ impl Crew {
         let crew = Self {
             name: fleet.name.clone(),
             domain: domain.to_owned(),
+            adapters: fleet.adapters.clone(),
             health: Health::new(seats.iter().map(|seat| &*seat.instance.name)),
             seats: RwLock::new(seats.into_iter().map(Arc::new).collect()),
             pace: Mutex::new(Pace { speed: fleet.speed, is_paused: false }),
@@ -150,11 +171,13 @@ impl Crew {
             change(&mut pace);
             pace.effective()
         };
-        for (_, seat) in self.present() {
+        // All at once: a fleet that is too fast is slow to answer, each device in its turn.
+        let told = self.present().into_iter().map(|(_, seat)| async move {
             if seat.command(Command::Pace(speed)).await {
                 seat.look().await;
             }
-        }
+        });
+        join_all(told).await;
     }
 
     /// What the device at this place is, also if it was removed.
@@ -192,13 +215,18 @@ impl Crew {
             return Err(AddError::Taken(device.name.clone()));
         }
         let known = self.account_of_removed(&device.name).filter(|_| device.account.is_none());
-        let account = match known {
-            Some(account) => account,
-            None => accounts::for_new_device(device, &self.domain, &mut recruiting).await?,
+        let (account, wireless) = if label::is_commissioned(device) {
+            (None, Some(self.equip(&device.name, &mut recruiting)?))
+        } else {
+            let account = match known {
+                Some(account) => account,
+                None => accounts::for_new_device(device, &self.domain, &mut recruiting).await?,
+            };
+            (Some(account), None)
         };
         let person = recruiting.person.clone();
         let owner = person.as_ref().map(|person| &person.jid);
-        let seat = Seat::new(recruiting.seed, device, Some(account), None, owner);
+        let seat = Seat::new(recruiting.seed, device, account, wireless, owner);
         if let (Some(person), Some(friend)) = (person.clone(), seat.friend())
             && seat.instance.owners.contains(&person.jid)
         {
@@ -213,6 +241,7 @@ impl Crew {
             seats.push(Arc::new(seat));
             seats.len() - 1
         };
+        self.health.reporter(place).added();
         // It fails only if the fleet is being stopped.
         _ = self.launches.send(place);
         Ok(())
@@ -222,8 +251,48 @@ impl Crew {
     pub(crate) async fn remove(&self, place: usize) {
         let Some(seat) = self.seat(place) else { return };
         seat.is_removed.store(true, Relaxed);
+        let at = seat.look().await.map_or(Instant::START, |look| look.at);
+        self.health.reporter(place).removed(at);
         self.health.remove(place);
         seat.command(Command::Stop).await;
+    }
+
+    /// A memory and an address for a new device that is commissioned over Bluetooth.
+    fn equip(&self, name: &str, recruiting: &mut Recruiting) -> Result<(Memory, Address), AddError> {
+        let Recruiting { memories, state, .. } = recruiting;
+        let memories = if let Some(memories) = memories {
+            memories
+        } else {
+            let state = match state {
+                Some(state) => state,
+                None => state.insert(State::open(&self.name)?),
+            };
+            let made = match recruiting.person {
+                Some(_) => Memories::volatile(state.devices()?),
+                None => Memories::lasting(state.devices()?),
+            };
+            memories.insert(made.map_err(AddError::Thread)?)
+        };
+        let own = |seat: &Seat| seat.wireless.as_ref().map(|(_, address)| *address);
+        // One that was removed may come back, with the address it had.
+        let others = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        let taken: HashSet<_> =
+            others.iter().filter(|seat| seat.instance.name != name).filter_map(|seat| own(seat)).collect();
+        let address =
+            label::own_address(recruiting.seed, &self.name, name, |address| taken.contains(&address));
+        Ok((memories.made_for(name), address))
+    }
+
+    /// Gives the devices' memories away, so that whoever ends the fleet can close them.
+    pub(super) async fn take_memories(&self) -> Option<Memories> {
+        self.recruiting.lock().await.memories.take()
+    }
+
+    /// What the QR code on a device says that is commissioned over Bluetooth, if its address is known.
+    pub(crate) fn code(&self, seat: &Seat) -> Option<QrCode> {
+        let (memory, own) = seat.wireless.as_ref()?;
+        let address = label::whereabouts(&self.adapters, *own, memory.address()).address()?;
+        Some(QrCode { address, key: memory.key()?.public() })
     }
 
     /// The account of a device of this name that was in the fleet before.
@@ -275,6 +344,7 @@ impl Seat {
         };
         Self {
             definition: Arc::clone(&device.definition),
+            definition_name: Arc::clone(&device.definition_name),
             instance,
             tags: device.tags.clone(),
             wireless,
@@ -306,6 +376,11 @@ impl Seat {
     /// on.
     pub(crate) async fn command(&self, command: Command) -> bool {
         self.send(Request::Do(command)).await
+    }
+
+    /// Has the device do what somebody who steers it wants, as above, and tells so.
+    pub(crate) async fn steer(&self, order: Order) -> bool {
+        self.send(Request::Steer(order)).await
     }
 
     /// Looks at the device once it has done everything it was told; `None` if it is not switched on.

@@ -1,6 +1,7 @@
 //! What devices tell, in order.
 
 use crate::{
+    command::Command,
     snapshot::{Bluetooth, Colour, State, Trouble},
     value::Value,
 };
@@ -119,6 +120,22 @@ pub enum What {
     },
     /// The Bluetooth peripheral changed its state.
     Bluetooth(Bluetooth),
+    /// Somebody steered the device; what follows from it comes after this.
+    Steered {
+        /// By which way: `control`, this interface.
+        by: String,
+        /// What it was told to do.
+        command: Command,
+    },
+    /// Its world cannot keep its speed on this machine, or has caught up again.
+    Lagging {
+        /// Whether it falls behind.
+        lagging: bool,
+    },
+    /// The device joined the fleet.
+    Added,
+    /// The device was removed from the fleet.
+    Removed,
 }
 
 /// A step of being commissioned. Exactly one of stage and step is there.
@@ -170,6 +187,10 @@ impl What {
             Self::Commissioning(_) => "commissioning",
             Self::Led { .. } => "led",
             Self::Bluetooth(_) => "bluetooth",
+            Self::Steered { .. } => "steered",
+            Self::Lagging { .. } => "lagging",
+            Self::Added => "added",
+            Self::Removed => "removed",
         }
     }
 
@@ -216,6 +237,7 @@ impl What {
                 .to_owned(),
             },
             io::Event::Commissioning(step) => Self::Commissioning(CommissioningStep::of(step)),
+            io::Event::Lagging(lagging) => Self::Lagging { lagging: *lagging },
         }
     }
 
@@ -291,6 +313,23 @@ mod tests {
         let flat = json!({ "seq": 7, "device": "kettle", "device_seconds": 1.5, "event": "commissioning", "stage": "done" });
         assert_eq!(value, flat);
         assert_eq!(serde_json::from_value::<Event>(value).unwrap(), event);
+    }
+
+    #[test]
+    fn events_without_a_word_more_and_those_with_a_command_come_back_the_same() {
+        for (what, fields) in [
+            (What::Added, json!({ "event": "added" })),
+            (
+                What::Steered { by: "control".into(), command: Command::Offline {} },
+                json!({ "event": "steered", "by": "control", "command": { "do": "offline" } }),
+            ),
+        ] {
+            let event = Event { seq: 1, device: "kettle".into(), device_seconds: 0.0, what };
+            let mut flat = json!({ "seq": 1, "device": "kettle", "device_seconds": 0.0 });
+            flat.as_object_mut().unwrap().append(&mut fields.as_object().unwrap().clone());
+            assert_eq!(serde_json::to_value(&event).unwrap(), flat);
+            assert_eq!(serde_json::from_value::<Event>(flat).unwrap(), event);
+        }
     }
 
     #[test]

@@ -100,7 +100,8 @@ pub enum Output {
     Led(Colour),
     /// Tell whoever watches.
     Event(Event),
-    /// Nothing more to do until this moment; come back with [`Input::Timeout`] then.
+    /// Nothing more to do until this moment; come back with [`Input::Timeout`] then. It is past where the world could
+    /// not be brought up to date in one turn: come back at once, but not before anything else that happened.
     WaitUntil(Instant),
 }
 
@@ -265,6 +266,8 @@ pub enum Event {
     Handshake(Handshake),
     /// A step of being commissioned over Bluetooth.
     Commissioning(Step),
+    /// Its world cannot keep its speed on this machine and falls behind (`true`), or has caught up again.
+    Lagging(bool),
 }
 
 /// The actuator mode that was settled on for this server.
