@@ -10,7 +10,7 @@ use embedded_io_adapters::tokio_1::FromTokio;
 use futures::{FutureExt as _, future::BoxFuture};
 use serial2_tokio::{FlowControl, SerialPort, Settings};
 use std::{io, sync::OnceLock, time::Duration};
-use thingfleet_device::commissioning::gatt::{AttError, Write};
+use thingfleet_device::commissioning::gatt::{AttError, Characteristic, Write};
 use thingfleet_link::{Body, Failure, H4, Happening};
 use tokio::{
     io::{AsyncRead, AsyncWrite, BufReader},
@@ -120,6 +120,10 @@ impl Body for Device {
                 self.port.client_gone().await;
             }
         }
+    }
+
+    async fn read(&mut self, characteristic: Characteristic) {
+        self.port.reads().tell(characteristic);
     }
 
     async fn write(&mut self, write: Write) -> Result<(), AttError> {

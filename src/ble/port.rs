@@ -4,7 +4,7 @@ use super::{State, Trouble, Wanted, radio::RadioEvent};
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 use thingfleet_device::commissioning::{
-    gatt::{AttError, Write},
+    gatt::{AttError, Characteristic, Write},
     qr::Address,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -30,6 +30,17 @@ pub(super) enum Order {
     DisconnectClient,
     /// Be the peripheral no longer.
     Stop,
+}
+
+/// Tells what clients read, which is of interest to watchers only.
+#[derive(Debug, Clone)]
+pub(super) struct Reads(mpsc::Sender<RadioEvent>);
+
+impl Reads {
+    /// Tells that a client read a characteristic; not if the device has too much else to look after.
+    pub(super) fn tell(&self, characteristic: Characteristic) {
+        _ = self.0.try_send(RadioEvent::Read(characteristic));
+    }
 }
 
 /// A backend's end.
@@ -87,6 +98,11 @@ impl Port {
         self.tell(RadioEvent::Write(write, answer)).await;
         // The device was switched off with the write on its desk.
         answered.await.unwrap_or(Err(AttError::WriteNotPermitted))
+    }
+
+    /// The way to tell of reads, for those that are answered elsewhere.
+    pub(super) fn reads(&self) -> Reads {
+        Reads(self.events.clone())
     }
 
     /// Waits for the next order. Cancel-safe.

@@ -7,6 +7,7 @@ use thingfleet_control::{
     command::{FleetChange, NewDevice, Order, Outcome, Wait},
     event::Event,
     snapshot::{Device, Fleet},
+    traffic::Exchange,
 };
 
 /// One thing that can be asked.
@@ -50,6 +51,7 @@ pub(super) enum Action {
     Wait,
     Command,
     Events,
+    Traffic,
     OpenApi,
 }
 
@@ -66,6 +68,7 @@ impl Action {
             Self::Wait => "wait",
             Self::Command => "command",
             Self::Events => "events",
+            Self::Traffic => "traffic",
             Self::OpenApi => "openApi",
         }
     }
@@ -87,7 +90,7 @@ const SINCE: Field = Field {
 };
 
 /// The table.
-pub(super) static ROUTES: [Route; 10] = [
+pub(super) static ROUTES: [Route; 11] = [
     Route {
         method: Method::GET,
         path: "/v1/fleet",
@@ -195,6 +198,18 @@ pub(super) static ROUTES: [Route; 10] = [
         meaning: "events; each has its sequence number as `id`, its kind as `event`, and this as `data`",
         answer: Some(("text/event-stream", SchemaGenerator::subschema_for::<Event>)),
         refusals: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/devices/{device}/traffic",
+        action: Action::Traffic,
+        summary: "Tells what a device exchanges from now on, as server-sent events, for as long as the fleet has it",
+        query: &[],
+        body: None,
+        status: 200,
+        meaning: "stanzas and GATT operations; each has its number as `id`, its kind as `event`, and this as `data`",
+        answer: Some(("text/event-stream", SchemaGenerator::subschema_for::<Exchange>)),
+        refusals: &[404],
     },
     Route {
         method: Method::GET,

@@ -24,18 +24,25 @@ use thingfleet_device::{
     value::Value,
 };
 
+/// By which way a device is steered here.
+const BY: &str = "control";
+
 /// What a device told, in the vocabulary; `definition` is the device's.
 pub fn told(notice: &Notice, definition: &Definition) -> event::What {
     match &notice.what {
         What::Event(event) => event::What::of(event, notice.at, definition),
         What::Bluetooth(state) => event::What::Bluetooth(bluetooth(state)),
         What::Led(colour) => event::What::Led { colour: (*colour).into() },
+        What::Steered(command) => event::What::Steered { by: BY.to_owned(), command: command.clone() },
+        What::Added => event::What::Added,
+        What::Removed => event::What::Removed,
     }
 }
 
 /// The fleet as a whole.
 pub(super) fn fleet(crew: &Crew) -> Fleet {
     let (health, pace) = (crew.health(), crew.pace());
+    let snapshot = health.snapshot();
     let present = crew.present();
     let mut states = BTreeMap::new();
     for (place, _) in &present {
@@ -48,7 +55,8 @@ pub(super) fn fleet(crew: &Crew) -> Fleet {
         paused: pace.is_paused,
         devices: present.len(),
         states,
-        counters: counters(&health.snapshot().counts),
+        lagging: snapshot.lagging,
+        counters: counters(&snapshot.counts),
         latest_event: health.history().latest(),
     }
 }
@@ -88,10 +96,12 @@ pub(super) fn as_looked(crew: &Crew, place: usize, seat: &Seat, look: Option<Loo
         state,
         trouble,
         stage: look.stage.map(Stage::name).map(str::to_owned),
+        qr: None,
         bluetooth: look.bluetooth.as_ref().map(bluetooth),
         led: look.led,
         device_seconds: look.at.as_secs_f64(),
         world_seconds: look.world.as_secs_f64(),
+        lag_seconds: look.lag.as_secs_f64(),
         channels: definition.channels().zip(&look.values).map(channel).collect(),
         faults: look.faults.iter().map(|active| fault(active, look.at, definition)).collect(),
         counters: counters(&standing.counts),
@@ -108,6 +118,7 @@ pub(super) fn switched_off(seat: &Seat) -> Look {
     Look {
         at: Instant::START,
         world: Instant::START,
+        lag: Duration::ZERO,
         session: Session::Stopped,
         stage: None,
         led: None,

@@ -10,6 +10,7 @@ use crate::{
     command::{FleetChange, NewDevice, Order, Outcome, Selection, Wait},
     problem::Problem,
     snapshot::{Device, Fleet},
+    traffic::Exchange,
 };
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
@@ -158,8 +159,19 @@ impl Client {
         selection: &Selection,
         since: Option<u64>,
     ) -> Result<EventStream, ClientError> {
-        let path = with_query("/v1/events", selection, since);
-        let answer = self.send(Method::GET, &path, None::<&()>);
+        self.stream(&with_query("/v1/events", selection, since)).await
+    }
+
+    /// What a device exchanges from now on.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn traffic(&self, device: &str) -> Result<EventStream<Exchange>, ClientError> {
+        self.stream(&format!("{}/traffic", path(device))).await
+    }
+
+    async fn stream<T: DeserializeOwned>(&self, path: &str) -> Result<EventStream<T>, ClientError> {
+        let answer = self.send(Method::GET, path, None::<&()>);
         let answer = timeout(PATIENCE, answer).await.map_err(|_| ClientError::Late)?;
         Ok(EventStream::new(answer?.into_body()))
     }

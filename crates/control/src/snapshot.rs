@@ -4,7 +4,7 @@ use crate::{fault::ActiveFault, value::Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
-use thingfleet_device::{definition, io, model};
+use thingfleet_device::{definition, io, model, value::Secret};
 
 /// A fleet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +21,8 @@ pub struct Fleet {
     pub devices: usize,
     /// How many of them are in each state.
     pub states: BTreeMap<State, usize>,
+    /// How many of them have worlds that cannot keep that speed on this machine.
+    pub lagging: usize,
     /// What happened since the start, over all devices.
     pub counters: Counters,
     /// Sequence number of the latest event; 0 before the first one.
@@ -48,6 +50,11 @@ pub struct Device {
     pub trouble: Option<Trouble>,
     /// How far it has been commissioned: `unprovisioned`, …, `done`; none for one that never is.
     pub stage: Option<String>,
+    /// What the QR code on it says, where it is asked for alone, waits to be commissioned and has an address already.
+    /// Whoever has it can make the device theirs: it is for the screen, not for a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub qr: Option<Secret>,
     /// Its peripheral, while it has one.
     pub bluetooth: Option<Bluetooth>,
     /// The colour of its light, while it is switched on.
@@ -56,6 +63,8 @@ pub struct Device {
     pub device_seconds: f64,
     /// Seconds that have passed in its world.
     pub world_seconds: f64,
+    /// By how many of its seconds that world is behind the fleet's speed; zero while it keeps up.
+    pub lag_seconds: f64,
     /// Its sensors and actuators, in the order of the definition.
     pub channels: Vec<Channel>,
     /// What goes wrong with it, in the order of beginning.

@@ -147,6 +147,11 @@ impl<D: Deref<Target = Definition>> Device<D> {
         self.world.time(self.now)
     }
 
+    /// By how much its world is behind the speed it should have, in the world's time, up to the last input.
+    pub fn lag(&self) -> Duration {
+        self.world.lag(self.now)
+    }
+
     /// The colour of its light.
     pub fn led(&self) -> Option<Colour> {
         self.led
@@ -225,6 +230,9 @@ impl<D: Deref<Target = Definition>> Device<D> {
         self.world.advance(definition, self.now, &mut |event| match event {
             WorldEvent::Due(channel, ..) => agent.value_due(definition, channel),
             WorldEvent::Rule(rule) => outputs.push_back(Output::Event(Event::Rule(rule))),
+            WorldEvent::Lagging(is_lagging) => {
+                outputs.push_back(Output::Event(Event::Lagging(is_lagging)));
+            }
         });
     }
 

@@ -6,7 +6,7 @@ use crate::{
     peripheral::{Body, Order},
     pool::HeapPool,
     prepared::Prepared,
-    table::Writable,
+    table::Handles,
 };
 use alloc::vec::Vec;
 use bt_hci::uuid::declarations::{PRIMARY_SERVICE, SECONDARY_SERVICE};
@@ -41,7 +41,7 @@ pub(crate) enum Parting {
 /// A client that is connected.
 pub(crate) struct Client<'c> {
     connection: GattConnection<'c, 'c, HeapPool>,
-    writable: &'c Writable,
+    handles: &'c Handles,
     security: Security,
     traffic: &'c Traffic,
     prepared: Prepared,
@@ -57,6 +57,8 @@ enum Verdict {
     Refused(AttErrorCode),
     /// The stack answers as it sees fit.
     Accepted,
+    /// The stack answers with what the characteristic holds.
+    Shown(Characteristic),
     /// The device decides.
     Delivered(Characteristic, Vec<u8>),
 }
@@ -64,13 +66,13 @@ enum Verdict {
 impl<'c> Client<'c> {
     pub(crate) fn new(
         connection: GattConnection<'c, 'c, HeapPool>,
-        writable: &'c Writable,
+        handles: &'c Handles,
         security: Security,
         traffic: &'c Traffic,
     ) -> Self {
         // It fails if the client is gone already, which shows soon enough.
         _ = connection.raw().set_bondable(true);
-        Self { connection, writable, security, traffic, prepared: Prepared::default(), before_answer: None }
+        Self { connection, handles, security, traffic, prepared: Prepared::default(), before_answer: None }
     }
 
     /// Talks until the client is gone.
@@ -123,6 +125,10 @@ impl<'c> Client<'c> {
             }
             Verdict::Refused(code) => event.reject(code),
             Verdict::Accepted => event.accept(),
+            Verdict::Shown(characteristic) => {
+                body.read(characteristic).await;
+                event.accept()
+            }
             Verdict::Delivered(characteristic, value) => {
                 let encrypted = self.is_encrypted();
                 match (body.write(Write { characteristic, value, encrypted }).await, event) {
@@ -182,8 +188,10 @@ impl<'c> Client<'c> {
                 Verdict::Refused(AttErrorCode::UNSUPPORTED_GROUP_TYPE)
             }
             AttReq::ReadMultiple { .. } => Verdict::Refused(AttErrorCode::REQUEST_NOT_SUPPORTED),
-            AttReq::Read { .. }
-            | AttReq::ReadBlob { .. }
+            AttReq::Read { handle } => {
+                self.handles.readable(handle).map_or(Verdict::Accepted, Verdict::Shown)
+            }
+            AttReq::ReadBlob { .. }
             | AttReq::ExchangeMtu { .. }
             | AttReq::FindInformation { .. }
             | AttReq::FindByTypeValue { .. }
@@ -194,7 +202,7 @@ impl<'c> Client<'c> {
 
     /// A value for a characteristic of the device, or for a client's own descriptor.
     fn whole(&self, handle: u16, value: &[u8]) -> Verdict {
-        match self.writable.find(handle) {
+        match self.handles.writable(handle) {
             Some(characteristic) => Verdict::Delivered(characteristic, value.to_vec()),
             None if value.len() == DESCRIPTOR => Verdict::Accepted,
             None => Verdict::Refused(AttErrorCode::INVALID_ATTRIBUTE_VALUE_LENGTH),
@@ -206,7 +214,7 @@ impl<'c> Client<'c> {
             // It could not be sent back, as the answer has to.
             return Verdict::Refused(AttErrorCode::INVALID_PDU);
         }
-        let is_ours = self.writable.find(handle).is_some();
+        let is_ours = self.handles.writable(handle).is_some();
         if is_ours && self.security == Security::Encrypted && !self.is_encrypted() {
             // The device would say so at the end; a client that knows it now can pair now.
             return Verdict::Refused(code(AttError::InsufficientEncryption));

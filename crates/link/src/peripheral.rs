@@ -19,7 +19,7 @@ use core::{fmt, future::Future, pin::pin};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Timer};
 use thingfleet_device::commissioning::{
-    gatt::{AttError, Peripheral, Write},
+    gatt::{AttError, Characteristic, Peripheral, Write},
     qr::Address,
 };
 use trouble_host::{
@@ -60,6 +60,9 @@ pub enum Order {
 pub trait Body {
     /// Is told what happened.
     fn happened(&mut self, happening: Happening) -> impl Future<Output = ()>;
+
+    /// Is told that a client reads a characteristic, which the table answers.
+    fn read(&mut self, characteristic: Characteristic) -> impl Future<Output = ()>;
 
     /// Answers a whole value. The client waits for it, and nothing else happens meanwhile.
     fn write(&mut self, write: Write) -> impl Future<Output = Result<(), AttError>>;
@@ -124,7 +127,7 @@ pub async fn serve<T: Transport>(
         .build();
     let mut runner = stack.runner();
     let mut values = Values::new(peripheral);
-    let (server, writable) = table::build(peripheral, &mut values);
+    let (server, handles) = table::build(peripheral, &mut values);
     let present = async {
         let mut radio = stack.peripheral();
         let data = peripheral.advertisement.advertising_data();
@@ -142,7 +145,7 @@ pub async fn serve<T: Transport>(
             let Some(connection) = first_client(&stack, advertiser, body).await? else { break };
             let connection = connection.with_attribute_server(&server)?;
             body.happened(Happening::ClientConnected).await;
-            let parting = Client::new(connection, &writable, peripheral.security, &traffic).talk(body).await;
+            let parting = Client::new(connection, &handles, peripheral.security, &traffic).talk(body).await;
             body.happened(Happening::ClientGone).await;
             match parting {
                 Parting::Gone => {}
