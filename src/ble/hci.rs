@@ -119,6 +119,7 @@ impl Body for Device {
                 self.has_client = false;
                 self.port.client_gone().await;
             }
+            Happening::PairingFailed(why) => self.port.pairing_failed(why).await,
         }
     }
 

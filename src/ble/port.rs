@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 use thingfleet_device::commissioning::{
     gatt::{AttError, Write},
+    pairing::PairingFailure,
     qr::Address,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -76,6 +77,11 @@ impl Port {
     /// Tells that it is gone.
     pub(super) async fn client_gone(&self) {
         self.tell(RadioEvent::ClientGone).await;
+    }
+
+    /// Tells that it tried to pair, and is not paired.
+    pub(super) async fn pairing_failed(&self, why: PairingFailure) {
+        self.tell(RadioEvent::PairingFailed(why)).await;
     }
 
     /// Hands in a whole value, and waits for the answer.

@@ -90,6 +90,10 @@ fn step_json(step: &Step) -> Json {
         Step::Entered(stage) => json!({ "event": "commissioning", "stage": stage.name() }),
         Step::ClientConnected => of("client-connected"),
         Step::ClientGone => of("client-gone"),
+        Step::PairingFailed(why) => json!({
+            "event": "commissioning", "step": "pairing-failed", "why": why.to_string(),
+            "next_step": why.next_step(),
+        }),
         Step::Written(characteristic) => {
             json!({ "event": "commissioning", "step": "written", "characteristic": characteristic.name() })
         }
@@ -103,8 +107,11 @@ fn step_json(step: &Step) -> Json {
         }),
         Step::NetworkFailed { ssid, why } => json!({
             "event": "commissioning", "step": "network-failed", "ssid": ssid, "why": why.describe(),
+            "next_step": why.next_step(),
         }),
-        Step::GaveUp { why } => json!({ "event": "commissioning", "step": "gave-up", "why": why }),
+        Step::GaveUp { why, next_step } => json!({
+            "event": "commissioning", "step": "gave-up", "why": why, "next_step": next_step,
+        }),
         Step::Reset => of("reset"),
     }
 }

@@ -91,6 +91,7 @@ impl Wireless {
                 }
                 RadioEvent::ClientConnected => Happened::Input(Input::ClientConnected),
                 RadioEvent::ClientGone => Happened::Input(Input::ClientGone),
+                RadioEvent::PairingFailed(why) => Happened::Input(Input::PairingFailed(why)),
                 RadioEvent::Write(write, answer) => {
                     self.radio.owes(answer);
                     Happened::Input(Input::GattWrite(write))
