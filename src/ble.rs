@@ -7,6 +7,7 @@
 //! What is written and how it is answered is the device's business; here is only who advertises on which adapter.
 
 mod bluez;
+mod claim;
 pub(crate) mod hci;
 mod pool;
 mod port;
@@ -103,7 +104,7 @@ impl TroubleKind {
             Self::PoweredOff => "turn the adapter on (bluetoothctl power on; rfkill unblock bluetooth)",
             Self::Busy => "stop the other program that advertises on it, or give this fleet another adapter",
             Self::Controller => {
-                "check that the controller listens at that address (scripts/air.py, rootcanal)"
+                "check that the controller listens there (scripts/air.py, rootcanal), and that no other program has it"
             }
             Self::Stack => "see bluetoothd's log (journalctl -u bluetooth)",
         }

@@ -7,15 +7,15 @@
 mod agent;
 mod assembly;
 mod bus;
-mod claim;
 mod clients;
 mod serve;
 mod table;
 mod trouble;
 
-use self::{bus::Bus, claim::Claim, serve::Before, trouble::call};
+use self::{bus::Bus, serve::Before, trouble::call};
 use super::{
     Trouble, TroubleKind, Wanted,
+    claim::Claim,
     port::{Backend, Port},
 };
 use futures::{FutureExt as _, future::BoxFuture};

@@ -4,6 +4,7 @@
 
 use super::{
     Trouble, TroubleKind, Wanted,
+    claim::Claim,
     port::{Backend, Order, Port},
 };
 use embedded_io_adapters::tokio_1::FromTokio;
@@ -83,8 +84,8 @@ impl Device {
                 Err(error) => Err(out_of_reach(address, &error)),
             },
             Some(Place::Serial { path, baud }) => match open(path, baud) {
-                Ok(line) => self.serve_on(line).await,
-                Err(error) => Err(out_of_reach(path, &error)),
+                Ok(Line { port, claim: _claim }) => self.serve_on(port).await,
+                Err(trouble) => Err(trouble),
             },
         };
         if self.has_client {
@@ -160,14 +161,31 @@ pub(crate) async fn connect(address: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-pub(crate) fn open(path: &str, baud: u32) -> io::Result<SerialPort> {
-    SerialPort::open(path, |mut settings: Settings| {
+/// A serial line that is this program's.
+pub(crate) struct Line {
+    /// The line.
+    pub(crate) port: SerialPort,
+    /// What keeps others of this kind from it.
+    pub(crate) claim: Claim,
+}
+
+/// Opens a serial line.
+///
+/// # Errors
+/// Another program has it, or it cannot be opened.
+pub(crate) fn open(path: &str, baud: u32) -> Result<Line, Trouble> {
+    // Lines have many names, such as those in /dev/serial/by-id.
+    let canonical = std::fs::canonicalize(path).map_err(|error| out_of_reach(path, &error))?;
+    let claim = Claim::of(&canonical.to_string_lossy())?;
+    let port = SerialPort::open(path, |mut settings: Settings| {
         settings.set_raw();
         settings.set_baud_rate(baud)?;
         // H4 has no other means against losing bytes (Core 5.4, Vol 4, Part A, 3).
         settings.set_flow_control(FlowControl::RtsCts);
         Ok(settings)
-    })
+    });
+    let port = port.map_err(|error| out_of_reach(path, &error))?;
+    Ok(Line { port, claim })
 }
 
 pub(crate) fn out_of_reach(place: &str, error: &io::Error) -> Trouble {

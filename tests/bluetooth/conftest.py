@@ -82,8 +82,10 @@ async def fleet(air, server, name, tmp_path):
     """Starts a fleet that waits to be commissioned: `await fleet(security="sealed", count=8)`."""
     made = []
 
-    async def start(**settings):
-        program = fleets.Fleet(tmp_path, server, air, name, **settings)
+    async def start(server=server, **settings):
+        directory = tmp_path / f"fleet-{len(made)}"
+        directory.mkdir()
+        program = fleets.Fleet(directory, server, air, name, **settings)
         made.append(program)
         return await program.start()
 
