@@ -16,8 +16,7 @@ from air import Air
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def built():
+def pytest_sessionstart():
     """Fails at once, and with the way out, where the program is not built."""
     if not programs.binary().exists():
         pytest.exit(f"{programs.binary()} is missing: cargo build --bin thingfleet", returncode=3)
