@@ -119,7 +119,7 @@ impl Pool {
     async fn names(&self) -> Result<Vec<String>, Trouble> {
         let names = match &self.adapters {
             Adapters::Auto => self.bluez.adapters().await?,
-            Adapters::Named(adapters) => adapters.iter().map(name).collect(),
+            Adapters::Named(adapters) => adapters.iter().map(Adapter::to_string).collect(),
             Adapters::Virtual { address } => {
                 let taken = self.lock().taken.len();
                 (0..=taken).map(|number| format!("tcp:{address}#{number}")).collect()
@@ -186,15 +186,6 @@ async fn pause(port: &mut Port) -> Option<()> {
             () = &mut over => return Some(()),
             order = port.order() => if order == Order::Stop { return None },
         }
-    }
-}
-
-/// How an adapter is called in leases and messages.
-fn name(adapter: &Adapter) -> String {
-    match adapter {
-        Adapter::BlueZ(name) => name.clone(),
-        Adapter::Tcp(address) => format!("tcp:{address}"),
-        Adapter::Serial { path, baud } => format!("serial:{}@{baud}", path.display()),
     }
 }
 
