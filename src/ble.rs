@@ -7,6 +7,7 @@
 //! What is written and how it is answered is the device's business; here is only who advertises on which adapter.
 
 mod bluez;
+pub(crate) mod cause;
 mod claim;
 pub(crate) mod hci;
 mod pool;
@@ -94,7 +95,7 @@ impl TroubleKind {
         }
     }
 
-    /// What a person can do about it.
+    /// What a person can do about it who runs a fleet.
     pub const fn next_step(self) -> &'static str {
         match self {
             Self::NoBus => "start D-Bus, or use `adapters: virtual` where there is none",
