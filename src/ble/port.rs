@@ -63,6 +63,12 @@ impl Port {
         is_news
     }
 
+    /// Whether it was told last that the peripheral can be found, or that a client came.
+    pub(super) fn was_up(&self) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*told, None | Some(State::Advertising { .. }))
+    }
+
     /// Tells that it can be found.
     pub(super) async fn advertising(&self, adapter: &str, address: Address) {
         self.state(State::Advertising { adapter: adapter.to_owned(), address }).await;
