@@ -30,7 +30,7 @@ impl Claim {
             Ok(listener) => Ok(Self { _name: listener }),
             Err(error) if error.kind() == ErrorKind::AddrInUse => Err(Trouble {
                 kind: TroubleKind::Busy,
-                text: format!("another thingfleet on this machine has {adapter}"),
+                text: format!("another fleet, or a commissioner, on this machine has {adapter}"),
             }),
             Err(error) => {
                 Err(Trouble { kind: TroubleKind::Stack, text: format!("claiming {adapter}: {error}") })

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 import pytest_asyncio
 from fleets import credentials, register, unpack
 from people import Person
@@ -50,7 +49,7 @@ async def test_a_server_that_is_gone_after_setup_done_brings_the_device_back_to_
     tried = [event for event in things.told_since(since, "session") if event["state"] == "connecting"]
     assert len(tried) > 1, "it tries again"
     opening = await things.event("commissioning", since, stage="opening-session")
-    assert gave_up["device_seconds"] - opening["device_seconds"] == pytest.approx(SESSION, abs=1.0)
+    assert SESSION <= gave_up["device_seconds"] - opening["device_seconds"] < SESSION + AGAIN
     back = things.events.index(gave_up)
     await things.event("led", back, colour="blue")
     await things.advertising(since=back, deadline=AGAIN)
