@@ -137,6 +137,8 @@ test)
     need ejabberdctl ejabberd "server of the journeys"
     need openssl openssl "certificates of those servers"
     python3 -c 'import ensurepip' 2>/dev/null || note python3-venv "environment of the independent client"
+    need curl curl "an example of docs/CONTROL.md"
+    need node nodejs "another one"
     need qemu-system-riscv32 qemu-system-misc "machine for the riscv32 golden trace"
     if ! riscv_target; then
         need_package rustc-web "compiler whose library source Debian has, for riscv32 without rustup"

@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod commission;
 mod completions;
+mod ctl;
 mod duration;
 mod events;
 mod failure;
@@ -106,6 +107,8 @@ pub(crate) enum Command {
     Client(client::ClientArguments),
     /// Take a client's part once: give a new device its network, its account and its owner over Bluetooth
     Commission(commission::CommissionArguments),
+    /// Look at a running fleet, steer it and wait for it
+    Ctl(ctl::CtlArguments),
     /// Print completions for a shell
     Completions(completions::CompletionsArguments),
     /// Print the manual page
@@ -129,6 +132,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
         Command::Reset(arguments) => reset::reset(&arguments, global),
         Command::Client(arguments) => client::client(&arguments, global),
         Command::Commission(arguments) => commission::commission(&arguments, global),
+        Command::Ctl(arguments) => ctl::ctl(&arguments, global),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(_) => man::man(),
     }

@@ -3,12 +3,16 @@
 //! The driver owns the device, its session and its clock. It translates and never decides: what is said, when to
 //! connect again and how to answer is the device's own business.
 
+mod request;
 mod setup;
 mod wireless;
 
+pub use request::Command;
+pub(crate) use request::{Look, Request, Wanted, Watch};
 pub use wireless::Equipment;
 
 use crate::{
+    ble,
     fleet::{clock::Clock, health::Reporter},
     xmpp::{
         connect::Connector,
@@ -18,31 +22,17 @@ use crate::{
 use setup::SetupTurn;
 use std::{future::pending, pin::pin, sync::Arc};
 use thingfleet_device::{
-    definition::{ChannelId, Definition},
+    definition::Definition,
     device::Device,
     instance::Instance,
     io::{Input, Output, Session as SessionState},
     time::Instant,
-    value::Value,
 };
 use tokio::{
     sync::{Semaphore, mpsc},
     time::sleep_until,
 };
 use wireless::{Happened, Wireless};
-
-/// What somebody outside does to a device. The channel is bounded; whoever sends waits while it is full.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {
-    /// Sets an actuator by hand at the device.
-    Operate(ChannelId, Value),
-    /// Replaces a reading until the behaviour moves it on.
-    Inject(ChannelId, Value),
-    /// Presses (`true`) or releases the button on the device; held for five seconds it resets the device.
-    Button(bool),
-    /// Says goodbye and leaves.
-    Stop,
-}
 
 /// What a device has around it.
 pub struct Surroundings {
@@ -64,17 +54,21 @@ pub struct Driver {
     setup: SetupTurn,
     /// Only with a device that is commissioned over Bluetooth.
     wireless: Option<Box<Wireless>>,
-    commands: mpsc::Receiver<Command>,
+    /// Where its peripheral stands, while it has one.
+    bluetooth: Option<ble::State>,
+    requests: mpsc::Receiver<Request>,
+    /// Those who wait for a condition.
+    watches: Vec<Watch>,
     reporter: Reporter,
 }
 
 impl Driver {
-    /// Switches a device on. When all senders of `commands` are gone the device leaves.
-    pub fn new(
+    /// Switches a device on. When all senders of `requests` are gone the device leaves.
+    pub(crate) fn new(
         definition: Arc<Definition>,
         instance: Instance,
         surroundings: Surroundings,
-        commands: mpsc::Receiver<Command>,
+        requests: mpsc::Receiver<Request>,
         reporter: Reporter,
     ) -> Self {
         let Surroundings { connector, clock, gate, equipment } = surroundings;
@@ -84,7 +78,9 @@ impl Driver {
             clock,
             setup: SetupTurn::new(gate),
             wireless: equipment.map(|equipment| Box::new(Wireless::new(equipment))),
-            commands,
+            bluetooth: None,
+            requests,
+            watches: Vec::new(),
             reporter,
         }
     }
@@ -105,18 +101,60 @@ impl Driver {
             let input = tokio::select! {
                 () = &mut alarm => Input::Timeout,
                 event = self.session.next() => self.translate(event),
-                command = self.commands.recv() => command.map_or(Input::Stop, Input::from),
+                request = self.requests.recv() => match self.requested(request) {
+                    Some(input) => input,
+                    None => continue,
+                },
                 () = self.setup.granted() => Input::SetupGranted,
                 happened = next_of(&mut self.wireless) => match happened {
                     Happened::Input(input) => input,
                     Happened::State(state) => {
+                        self.bluetooth = Some(state.clone());
                         self.reporter.bluetooth(self.clock.now(), state);
                         continue;
                     }
                 },
             };
             self.device.handle_input(self.clock.now(), input);
+            self.tell_watches();
         }
+    }
+
+    /// Gives what a request makes of the device, if it does.
+    fn requested(&mut self, request: Option<Request>) -> Option<Input> {
+        match request {
+            None => Some(Input::Stop),
+            Some(Request::Do(command)) => Some(command.into()),
+            Some(Request::Look(reply)) => {
+                self.device.handle_input(self.clock.now(), Input::Timeout);
+                // It fails only if nobody wants to know any more.
+                _ = reply.send(self.look());
+                None
+            }
+            Some(Request::Watch(watch)) => {
+                self.watches.push(watch);
+                Some(Input::Timeout)
+            }
+        }
+    }
+
+    /// Tells those who wait for what is so now, and forgets those who wait no longer.
+    fn tell_watches(&mut self) {
+        if self.watches.is_empty() {
+            return;
+        }
+        for watch in std::mem::take(&mut self.watches) {
+            if watch.wanted.holds_for(&self.device) {
+                // As above.
+                _ = watch.reply.send(self.look());
+            } else if !watch.reply.is_closed() {
+                self.watches.push(watch);
+            }
+        }
+    }
+
+    fn look(&self) -> Look {
+        Look::at(&self.device, self.clock.now(), self.bluetooth.clone())
     }
 
     /// Carries out everything the device wants, and returns when it wants to be asked again.
@@ -168,16 +206,5 @@ async fn next_of(wireless: &mut Option<Box<Wireless>>) -> Happened {
     match wireless {
         Some(wireless) => wireless.next().await,
         None => pending().await,
-    }
-}
-
-impl From<Command> for Input {
-    fn from(command: Command) -> Self {
-        match command {
-            Command::Operate(channel, value) => Self::Operate(channel, value),
-            Command::Inject(channel, value) => Self::Inject(channel, value),
-            Command::Button(is_down) => Self::Button(is_down),
-            Command::Stop => Self::Stop,
-        }
     }
 }

@@ -6,7 +6,9 @@
 mod accounts;
 mod befriend;
 pub mod clock;
+mod crew;
 pub mod health;
+pub mod history;
 mod limits;
 mod supervisor;
 
@@ -14,7 +16,7 @@ use crate::{
     ble::Pool,
     driver::{Command, Driver, Equipment, Surroundings},
     label::{self, Label},
-    memory::{Memories, Memory},
+    memory::Memories,
     network::Networks,
     server::{PrivateServer, StartError},
     state::{State, StateError},
@@ -22,26 +24,17 @@ use crate::{
 };
 use befriend::Friend;
 use clock::{Clock, wall_clock};
+use crew::{AbortOnDrop, Recruiting};
 use health::{Events, Health};
-use std::{
-    future::pending,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{future::pending, sync::Arc, time::Duration};
 use supervisor::{Supervisor, Turn};
-use thingfleet_device::{
-    commissioning::qr::Address,
-    definition::Definition,
-    instance::{Account, Instance},
-    jid::BareJid,
-};
+use thingfleet_device::{definition::Definition, instance::Instance, jid::BareJid};
 use thingfleet_schema::profile::{self, Remote, Server, Trust};
-use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
-    task::JoinHandle,
-};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use accounts::AccountsError;
+pub(crate) use crew::Seat;
+pub use crew::{AddError, Crew, Pace};
 
 /// How many devices of a fleet create nodes at the same time on the private server, which takes it well.
 const PRIVATE_SETUPS: usize = 8;
@@ -59,8 +52,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A running fleet. Dropping it ends its tasks without a goodbye.
 #[derive(Debug)]
 pub struct Fleet {
-    seats: Arc<[Seat]>,
-    health: Arc<Health>,
+    crew: Arc<Crew>,
     remote: Remote,
     server: Option<PrivateServer>,
     stop: Option<oneshot::Sender<()>>,
@@ -69,23 +61,7 @@ pub struct Fleet {
     befriending: Option<AbortOnDrop>,
     /// Only of a fleet with commissioned devices.
     memories: Option<Memories>,
-    /// Held until everything in it is written down.
-    _state: Option<State>,
 }
-
-/// The place of one device in its fleet, whether it is running or not.
-#[derive(Debug)]
-struct Seat {
-    definition: Arc<Definition>,
-    instance: Instance,
-    /// Memory and own address of a device that is commissioned over Bluetooth.
-    wireless: Option<(Memory, Address)>,
-    /// The present task's channel.
-    commands: Mutex<Option<mpsc::Sender<Command>>>,
-}
-
-#[derive(Debug)]
-struct AbortOnDrop(JoinHandle<()>);
 
 /// A step on the way to a running fleet, for people who wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +152,7 @@ impl Fleet {
         };
 
         let person = server.as_ref().map(|server| &server.person().account);
-        let seats: Arc<[Seat]> = fleet
+        let seats: Vec<Seat> = fleet
             .devices
             .iter()
             .zip(accounts)
@@ -185,11 +161,9 @@ impl Fleet {
                 let is_commissioned = label::is_commissioned(device);
                 let memories = memories.as_ref().filter(|_| is_commissioned);
                 let wireless = memories.map(|memories| (memories.of(&device.name), address));
-                Seat::new(fleet, device, account, wireless, person.map(|person| &person.jid))
+                Seat::new(fleet.seed, device, account, wireless, person.map(|person| &person.jid))
             })
             .collect();
-        let health = Health::new(seats.iter().map(|seat| &*seat.instance.name));
-        let events = health.watch();
         let befriending = person.filter(|_| seats.len() <= MOST_FRIENDS).map(|person| {
             let friends = seats.iter().filter(|seat| seat.instance.owners.contains(&person.jid));
             let friends = friends.filter_map(Seat::friend).collect();
@@ -200,48 +174,64 @@ impl Fleet {
         let gate = Arc::new(Semaphore::new(fleet.setup_concurrency.unwrap_or(setups).max(1)));
         let pool = Pool::new(fleet.adapters.clone());
         let networks: Networks = fleet.networks.clone().map(Arc::from);
-        let (crew, reports) = (Arc::clone(&seats), Arc::clone(&health));
+        let recruiting = Recruiting {
+            seed: fleet.seed,
+            connector: Arc::clone(&connector),
+            accounts: fleet.accounts.clone(),
+            person: person.cloned(),
+            state,
+            befriending: Vec::new(),
+        };
+        let (crew, launches) = Crew::new(fleet, &remote.domain, seats, recruiting);
+        let events = crew.health().watch();
+        let all = Arc::clone(&crew);
         let mut supervisor = Supervisor::new(move |number| {
-            let (crew, connector, gate) = (Arc::clone(&crew), Arc::clone(&connector), Arc::clone(&gate));
-            let reporter = reports.reporter(number);
+            let (crew, connector, gate) = (Arc::clone(&all), Arc::clone(&connector), Arc::clone(&gate));
             let (pool, networks) = (Arc::clone(&pool), networks.clone());
             async move {
-                let seat = &crew[number];
-                let commands = seat.take();
+                let Some(seat) = crew.seat(number).filter(|seat| !seat.is_removed()) else { return };
+                let reporter = crew.health().reporter(number);
+                let requests = seat.take();
                 reporter.switched_on();
                 let stored = seat.wireless.as_ref().and_then(|(memory, _)| memory.stored());
-                let instance = Instance { epoch: wall_clock(), stored, ..seat.instance.clone() };
+                // After the seat is taken, so that a change in between reaches the device as a request.
+                let speed = crew.pace().effective();
+                let instance = Instance { epoch: wall_clock(), speed, stored, ..seat.instance.clone() };
                 let definition = Arc::clone(&seat.definition);
                 let wireless = seat.wireless.clone();
                 let equipment =
                     wireless.map(|(memory, address)| Equipment { pool, networks, memory, address });
                 let surroundings = Surroundings { connector, clock: Clock::start(), gate, equipment };
-                Driver::new(definition, instance, surroundings, commands, reporter).run().await;
+                // A task that runs must not keep the fleet.
+                drop(crew);
+                Driver::new(definition, instance, surroundings, requests, reporter).run().await;
             }
         });
         for (number, device) in fleet.devices.iter().enumerate() {
             supervisor.launch(number, device.starts_after);
         }
         let (stop, stopped) = oneshot::channel();
-        let supervision =
-            tokio::spawn(supervise(supervisor, Arc::clone(&seats), Arc::clone(&health), stopped));
+        let supervision = tokio::spawn(supervise(supervisor, Arc::clone(&crew), launches, stopped));
         let fleet = Self {
-            seats,
-            health,
+            crew,
             remote,
             server,
             stop: Some(stop),
             supervision: AbortOnDrop(supervision),
             befriending,
             memories,
-            _state: state,
         };
         Ok((fleet, events))
     }
 
     /// What the fleet is doing.
     pub fn health(&self) -> &Arc<Health> {
-        &self.health
+        self.crew.health()
+    }
+
+    /// Its devices, for whoever steers them.
+    pub fn crew(&self) -> &Arc<Crew> {
+        &self.crew
     }
 
     /// The server it is on.
@@ -255,10 +245,10 @@ impl Fleet {
     }
 
     /// The devices' names and accounts, in the order of the profile. One that is commissioned has its account later.
-    pub fn devices(&self) -> impl Iterator<Item = (&str, Option<&BareJid>, &Definition)> {
-        self.seats.iter().map(|seat| {
-            let jid = seat.instance.account.as_ref().map(|account| &account.jid);
-            (&*seat.instance.name, jid, &*seat.definition)
+    pub fn devices(&self) -> impl Iterator<Item = (String, Option<BareJid>, Arc<Definition>)> {
+        self.crew.present().into_iter().map(|(_, seat)| {
+            let jid = seat.instance.account.as_ref().map(|account| account.jid.clone());
+            (seat.instance.name.clone(), jid, Arc::clone(&seat.definition))
         })
     }
 
@@ -266,23 +256,24 @@ impl Fleet {
     /// it was started with.
     pub fn labels(&self, fleet: &profile::Fleet) -> Vec<Label> {
         label::labels(fleet, |place, _| {
-            let (memory, _) = self.seats.get(place)?.wireless.as_ref()?;
+            let seat = self.crew.seat(place)?;
+            let (memory, _) = seat.wireless.as_ref()?;
             Some(label::Kept { key: memory.key()?.public(), address: memory.address() })
         })
     }
 
     /// Whether a device is waiting to be commissioned: it was given nothing yet.
     pub fn is_waiting(&self, device: &str) -> bool {
-        let seat = self.seats.iter().find(|seat| seat.instance.name == device);
-        let memory = seat.and_then(|seat| seat.wireless.as_ref());
+        let seat = self.crew.find(device).map(|(_, seat)| seat);
+        let memory = seat.as_ref().and_then(|seat| seat.wireless.as_ref());
         memory.is_some_and(|(memory, _)| memory.stored().is_none())
     }
 
     /// Does something to a device; waits while it has too many commands before it. Returns whether the device is
     /// there and switched on.
     pub async fn command(&self, device: &str, command: Command) -> bool {
-        match self.seats.iter().find(|seat| seat.instance.name == device) {
-            Some(seat) => seat.command(command).await,
+        match self.crew.find(device) {
+            Some((_, seat)) => seat.command(command).await,
             None => false,
         }
     }
@@ -336,8 +327,8 @@ fn remember(fleet: &profile::Fleet) -> Result<(Option<State>, Option<Memories>),
 
 async fn supervise<F, Task>(
     mut supervisor: Supervisor<F>,
-    seats: Arc<[Seat]>,
-    health: Arc<Health>,
+    crew: Arc<Crew>,
+    mut launches: mpsc::UnboundedReceiver<usize>,
     mut stopped: oneshot::Receiver<()>,
 ) where
     F: Fn(usize) -> Task,
@@ -345,21 +336,25 @@ async fn supervise<F, Task>(
 {
     loop {
         let turn = tokio::select! {
-            turn = supervisor.next() => turn,
+            Some(turn) = supervisor.next() => turn,
+            Some(number) = launches.recv() => {
+                supervisor.launch(number, Duration::ZERO);
+                continue;
+            }
             _ = &mut stopped => break,
         };
         match turn {
-            Some(Turn::Ended) => {}
-            Some(Turn::Restarting { number, why, pause }) => {
-                health.reporter(number).restarting();
-                let device = &seats[number].instance.name;
+            Turn::Ended => {}
+            Turn::Restarting { number, why, pause } => {
+                crew.health().reporter(number).restarting();
+                let seat = crew.seat(number);
+                let device = seat.as_ref().map(|seat| &*seat.instance.name);
                 tracing::error!(device, why, ?pause, "the device's task failed; please report this as a bug");
             }
-            None => return,
         }
     }
     let goodbye = async {
-        for seat in &*seats {
+        for (_, seat) in crew.present() {
             seat.command(Command::Stop).await;
         }
     };
@@ -369,66 +364,5 @@ async fn supervise<F, Task>(
     let aborted = supervisor.wind_down(GRACE).await;
     if aborted > 0 {
         tracing::warn!(aborted, "devices were ended without a goodbye");
-    }
-}
-
-impl Seat {
-    fn new(
-        fleet: &profile::Fleet,
-        device: &profile::Device,
-        account: Option<Account>,
-        wireless: Option<(Memory, Address)>,
-        person: Option<&BareJid>,
-    ) -> Self {
-        let owners = match (&*device.owners, person) {
-            ([], Some(person)) => vec![person.clone()],
-            (owners, _) => owners.to_vec(),
-        };
-        let instance = Instance {
-            name: device.name.clone(),
-            seed: fleet.seed,
-            serial: device.serial.clone(),
-            epoch: wall_clock(),
-            speed: fleet.speed,
-            starts: device.starts.clone(),
-            account,
-            owners,
-            commissioning: device.commissioning,
-            key: wireless.as_ref().and_then(|(memory, _)| memory.key()),
-            stored: None,
-            access: device.access.clone(),
-            addressing: device.addressing.clone(),
-            actuators: device.actuators,
-        };
-        Self { definition: Arc::clone(&device.definition), instance, wireless, commands: Mutex::new(None) }
-    }
-
-    fn friend(&self) -> Option<Friend> {
-        Some(Friend {
-            jid: self.instance.account.as_ref()?.jid.clone(),
-            name: self.instance.name.clone(),
-            group: self.definition.title.clone(),
-        })
-    }
-
-    /// Takes the seat for a new task.
-    fn take(&self) -> mpsc::Receiver<Command> {
-        let (sender, receiver) = mpsc::channel(COMMANDS);
-        *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
-        receiver
-    }
-
-    async fn command(&self, command: Command) -> bool {
-        let sender = self.commands.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match sender {
-            Some(sender) => sender.send(command).await.is_ok(),
-            None => false,
-        }
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod ble;
 pub mod commission;
+pub mod control;
 pub mod driver;
 pub mod fleet;
 pub mod label;

@@ -23,6 +23,7 @@ fn every_command_has_help_and_it_goes_to_stdout() {
         "qr",
         "reset",
         "client",
+        "ctl",
         "completions",
         "man",
     ] {

@@ -65,8 +65,8 @@ async fn on(server: &Server, each: u64) -> Result<(Samples, Samples), Failure> {
 
 async fn device_to_client(server: &Server, turn: u64, each: u64) -> Result<Samples, Failure> {
     let mut pair = Pair::online(server, "device", "person").await?;
-    let (count, _) =
-        pair.fleet.devices().next().and_then(|(_, _, d)| d.find("count")).ok_or("no such sensor")?;
+    let (_, _, definition) = pair.fleet.devices().next().ok_or("no device")?;
+    let (count, _) = definition.find("count").ok_or("no such sensor")?;
     let mut samples = Samples::default();
     let mut ticks = ticks();
     for number in numbers(turn, each) {

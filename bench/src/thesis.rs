@@ -49,8 +49,8 @@ async fn on(server: &Server, rounds: i64) -> Result<Samples, Failure> {
     server.account("device").await;
     server.account("person").await;
     let mut pair = Pair::online(server, "device", "person").await?;
-    let (level, _) =
-        pair.fleet.devices().next().and_then(|(_, _, d)| d.find("level")).ok_or("no such actuator")?;
+    let (_, _, definition) = pair.fleet.devices().next().ok_or("no device")?;
+    let (level, _) = definition.find("level").ok_or("no such actuator")?;
     let mut halves = Samples::default();
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -3,9 +3,12 @@
 use super::{Global, output};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, io, time::Instant};
-use thingfleet::fleet::{
-    Fleet,
-    health::{Health, Snapshot, Trouble},
+use thingfleet::{
+    control::Control,
+    fleet::{
+        Fleet,
+        health::{Health, Snapshot, Trouble},
+    },
 };
 use thingfleet_device::jid::BareJid;
 use thingfleet_schema::profile;
@@ -17,17 +20,30 @@ const NAMED_AT_START: usize = 8;
 /// Troubled devices named in the summary.
 const NAMED_IN_SUMMARY: usize = 20;
 
-/// Tells what was started and how to join. The person's password on the private server is the one secret that is
-/// ever printed: it lives for the run, on loopback. `named` is what the profile is called on the command line.
+/// Tells what was started, how to join and how to steer it. Two secrets are printed, which live for the run and on
+/// loopback: the password of the person on the private server, and the token of the control interface. `named` is what
+/// the profile is called on the command line.
 pub(super) fn started(
     profile: &profile::Fleet,
     named: &str,
     fleet: &Fleet,
+    control: Option<&Control>,
     global: &Global,
 ) -> io::Result<()> {
     if global.json {
-        return output::json(&started_json(profile, fleet));
+        return output::json(&started_json(profile, fleet, control));
     }
+    joining(profile, named, fleet)?;
+    let Some(control) = control else { return Ok(()) };
+    output::line(
+        "steer it from another terminal with `thingfleet ctl list`, or over HTTP (docs/CONTROL.md):",
+    )?;
+    output::line(&format!("  address      {}", control.url()))?;
+    output::line(&format!("  token        {}\n", control.token().reveal()))
+}
+
+/// Tells where the fleet is, and how to join it.
+fn joining(profile: &profile::Fleet, named: &str, fleet: &Fleet) -> io::Result<()> {
     let devices = profile.devices.len();
     let Some(server) = fleet.server() else {
         output::line(&format!("fleet {}: {devices} devices on {}", profile.name, fleet.remote().domain))?;
@@ -74,7 +90,7 @@ fn waiting(profile: &profile::Fleet, named: &str, fleet: &Fleet) -> io::Result<(
     Ok(())
 }
 
-fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
+fn started_json(profile: &profile::Fleet, fleet: &Fleet, control: Option<&Control>) -> Value {
     let remote = fleet.remote();
     let person = fleet.server().map(|server| {
         let account = &server.person().account;
@@ -83,7 +99,7 @@ fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
     let ca_file = fleet.server().map(thingfleet::server::PrivateServer::ca_file);
     let mut devices: Vec<_> = fleet
         .devices()
-        .map(|(name, jid, definition)| json!({ "name": name, "jid": jid.map(BareJid::as_str), "kind": definition.kind }))
+        .map(|(name, jid, definition)| json!({ "name": name, "jid": jid.as_ref().map(BareJid::as_str), "kind": definition.kind }))
         .collect();
     // Those that are commissioned over Bluetooth tell their code, or null as long as their address is not known.
     let mut labels = fleet.labels(profile).into_iter().peekable();
@@ -98,6 +114,9 @@ fn started_json(profile: &profile::Fleet, fleet: &Fleet) -> Value {
         "server": { "domain": remote.domain, "host": remote.host, "port": remote.port, "ca_file": ca_file },
         "person": person,
         "devices": devices,
+        "control": control.map(|control| {
+            json!({ "url": control.url(), "token": control.token().reveal(), "file": control.file() })
+        }),
     })
 }
 
@@ -117,8 +136,8 @@ impl Pulse {
         let (now, snapshot) = (Instant::now(), health.snapshot());
         let span = (now - self.last.0).as_secs_f64().max(1e-3);
         let rate = |after: u64, before: u64| (after.saturating_sub(before)) as f64 / span;
-        let events = rate(snapshot.events, self.last.1.events);
-        let publishes = rate(snapshot.published, self.last.1.published);
+        let events = rate(snapshot.counts.events, self.last.1.counts.events);
+        let publishes = rate(snapshot.counts.published, self.last.1.counts.published);
         let elapsed = now - self.begun;
         if global.json {
             let mut value = health_json("health", &snapshot);
@@ -129,10 +148,10 @@ impl Pulse {
         } else {
             let mut parts = vec![format!("{publishes:.0} publishes/s"), format!("{events:.0} events/s")];
             for (count, word) in [
-                (snapshot.publish_failures, "publishes refused"),
-                (snapshot.setup_failures, "setups refused"),
-                (snapshot.refusals, "requests refused"),
-                (snapshot.restarts, "restarts"),
+                (snapshot.counts.publish_failures, "publishes refused"),
+                (snapshot.counts.setup_failures, "setups refused"),
+                (snapshot.counts.refusals, "requests refused"),
+                (snapshot.counts.restarts, "restarts"),
             ] {
                 if count > 0 {
                     parts.push(format!("{count} {word}"));
@@ -164,10 +183,15 @@ pub(super) fn summary(last: &Snapshot, troubles: &[Trouble], global: &Global) ->
     output::line(&format!("at the end: {}", states(last)))?;
     output::line(&format!(
         "{} values published, {} refused; {} actuations, {} requests refused; {} stanzas sent, {} received",
-        last.published, last.publish_failures, last.actuations, last.refusals, last.sent, last.received
+        last.counts.published,
+        last.counts.publish_failures,
+        last.counts.actuations,
+        last.counts.refusals,
+        last.counts.sent,
+        last.counts.received
     ))?;
-    if last.restarts > 0 {
-        output::line(&format!("{} device tasks were restarted; please report that", last.restarts))?;
+    if last.counts.restarts > 0 {
+        output::line(&format!("{} device tasks were restarted; please report that", last.counts.restarts))?;
     }
     for trouble in troubles.iter().take(NAMED_IN_SUMMARY) {
         output::line(&trouble_line(trouble))?;
@@ -187,6 +211,7 @@ fn states(snapshot: &Snapshot) -> String {
         (snapshot.setting_up, "setting up"),
         (snapshot.off, "not switched on yet"),
         (snapshot.restarting, "restarting"),
+        (snapshot.offline, "offline"),
         (snapshot.stopped, "stopped"),
     ] {
         if count > 0 {
@@ -239,17 +264,18 @@ fn health_json(kind: &str, snapshot: &Snapshot) -> Value {
         "waiting": snapshot.waiting,
         "failed": snapshot.failed,
         "restarting": snapshot.restarting,
+        "offline": snapshot.offline,
         "stopped": snapshot.stopped,
         "ever_online": snapshot.ever_online,
-        "events": snapshot.events,
-        "published": snapshot.published,
-        "publish_failures": snapshot.publish_failures,
-        "setup_failures": snapshot.setup_failures,
-        "actuations": snapshot.actuations,
-        "refusals": snapshot.refusals,
-        "stanzas_sent": snapshot.sent,
-        "stanzas_received": snapshot.received,
-        "restarts": snapshot.restarts,
+        "events": snapshot.counts.events,
+        "published": snapshot.counts.published,
+        "publish_failures": snapshot.counts.publish_failures,
+        "setup_failures": snapshot.counts.setup_failures,
+        "actuations": snapshot.counts.actuations,
+        "refusals": snapshot.counts.refusals,
+        "stanzas_sent": snapshot.counts.sent,
+        "stanzas_received": snapshot.counts.received,
+        "restarts": snapshot.counts.restarts,
         "missed_events": snapshot.missed_events,
     })
 }

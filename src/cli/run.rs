@@ -1,7 +1,9 @@
 //! `thingfleet run` and `thingfleet demo`: a fleet until it is told to stop.
 
 use super::{
-    Failure, Global, duration, events, profile as profiles,
+    Failure, Global, duration, events,
+    failure::with_causes,
+    profile as profiles,
     report::{self, Pulse},
     runtime,
     signals::Signals,
@@ -9,13 +11,17 @@ use super::{
 use clap::Args;
 use std::{
     io::{IsTerminal, Write},
+    net::SocketAddr,
     path::PathBuf,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::Duration,
 };
-use thingfleet::fleet::{
-    Fleet, Progress,
-    health::{Events, Notice, Snapshot},
+use thingfleet::{
+    control::{Control, ControlError},
+    fleet::{
+        Fleet, Progress,
+        health::{Events, Notice, Snapshot},
+    },
 };
 use thingfleet_schema::{catalogue, profile};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -73,6 +79,12 @@ struct How {
     /// Print every event of every device too
     #[arg(long)]
     events: bool,
+    /// Where the control interface listens; a free port on 127.0.0.1 unless given
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_control")]
+    control: Option<SocketAddr>,
+    /// Run without a control interface
+    #[arg(long)]
+    no_control: bool,
 }
 
 pub(super) fn run(arguments: &RunArguments, global: &Global) -> Result<(), Failure> {
@@ -99,12 +111,21 @@ async fn live(profile: &profile::Fleet, named: &str, how: &How, global: &Global)
     progress.clear();
     let (mut fleet, events) = started?;
     let events = how.events.then_some(events);
-    let health = std::sync::Arc::clone(fleet.health());
+    let health = Arc::clone(fleet.health());
 
-    let told = report::started(profile, named, &fleet, global);
-    let outcome = match told {
-        Ok(()) => watch(&mut fleet, events, how, global, &mut signals).await,
-        Err(error) => Err(error.into()),
+    let outcome = match steered(&fleet, how).await {
+        Ok(control) => {
+            let told = report::started(profile, named, &fleet, control.as_ref(), global);
+            let outcome = match told {
+                Ok(()) => watch(&mut fleet, events, how, global, &mut signals).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Some(control) = control {
+                signals.or_at_once(control.stop()).await;
+            }
+            outcome
+        }
+        Err(failure) => Err(failure),
     };
     // Before the goodbye, which turns everything into `stopped`.
     let (last, troubles) = (health.snapshot(), health.troubles());
@@ -112,6 +133,27 @@ async fn live(profile: &profile::Fleet, named: &str, how: &How, global: &Global)
     outcome?;
     report::summary(&last, &troubles, global)?;
     verdict(&last)
+}
+
+/// Opens the control interface. A run that nobody asked to be steered goes on without it where it cannot be.
+async fn steered(fleet: &Fleet, how: &How) -> Result<Option<Control>, Failure> {
+    if how.no_control {
+        return Ok(None);
+    }
+    match Control::start(how.control.unwrap_or(Control::ANYWHERE), Arc::clone(fleet.crew())).await {
+        Ok(control) => Ok(Some(control)),
+        Err(error) if how.control.is_none() => {
+            let why = with_causes(&error);
+            tracing::warn!(why, next_step = error.next_step(), "there is no control interface");
+            Ok(None)
+        }
+        Err(error @ ControlError::NotLoopback(_)) => {
+            Err(Failure::input(error.to_string()).help(error.next_step()))
+        }
+        Err(error @ (ControlError::Listen { .. } | ControlError::Card(_))) => {
+            Err(Failure::environment(with_causes(&error)).help(error.next_step()))
+        }
+    }
 }
 
 /// Prints health until the time is over, somebody asks to stop, every device has given up, or the private server dies.
@@ -122,8 +164,12 @@ async fn watch(
     global: &Global,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
-    let health = std::sync::Arc::clone(fleet.health());
-    let kinds: Vec<_> = fleet.devices().map(|(_, _, definition)| definition.clone()).collect();
+    let health = Arc::clone(fleet.health());
+    let crew = Arc::clone(fleet.crew());
+    let print = |notice: &Notice| match crew.definition(notice.device) {
+        Some(definition) => events::print(notice, &definition, global),
+        None => Ok(()),
+    };
     let end = Instant::now() + how.span.unwrap_or(NO_END);
     let mut pulse = Pulse::new(&health);
     let mut beat = interval(PULSE);
@@ -134,13 +180,13 @@ async fn watch(
             () = sleep_until(end) => return Ok(()),
             () = signals.asked() => return Ok(()),
             words = fleet.server_died() => return Err(Failure::environment(format!("the private server died: {words}"))),
-            Some(notice) = next(&mut events) => events::print(&notice, &kinds[notice.device], global)?,
+            Some(notice) = next(&mut events) => print(&notice)?,
             _ = beat.tick() => {
                 pulse.print(&health, global)?;
                 if health.snapshot().is_hopeless() {
                     // The events that tell why may not have been printed yet.
                     while let Some(notice) = events.as_mut().and_then(Events::ready) {
-                        events::print(&notice, &kinds[notice.device], global)?;
+                        print(&notice)?;
                     }
                     return Ok(());
                 }
@@ -149,7 +195,7 @@ async fn watch(
     }
 }
 
-async fn next(events: &mut Option<Events>) -> Option<std::sync::Arc<Notice>> {
+async fn next(events: &mut Option<Events>) -> Option<Arc<Notice>> {
     match events {
         Some(events) => events.next().await,
         None => std::future::pending().await,

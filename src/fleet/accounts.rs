@@ -2,6 +2,7 @@
 //!
 //! On somebody's server the passwords live in the fleet's [`State`]; on the private server they live for the run.
 
+use super::crew::Recruiting;
 use crate::{
     label::is_commissioned,
     state::{State, StateError, random_password},
@@ -163,6 +164,45 @@ pub(super) async fn on_remote_server(
             Ok(accounts.collect())
         }
     }
+}
+
+/// Finds or makes the account of a device that joins a running fleet.
+pub(super) async fn for_new_device(
+    device: &Device,
+    domain: &str,
+    recruiting: &mut Recruiting,
+) -> Result<Account, AccountsError> {
+    if let Some((jid, password)) = &device.account {
+        return Ok(account(device, jid.clone(), password.clone()));
+    }
+    let jid = own_jid(device, domain)?;
+    let password = match (&mut recruiting.state, &recruiting.accounts) {
+        _ if recruiting.person.is_some() => random_password(),
+        (Some(state), Accounts::Register) => {
+            state.prepare([&jid])?;
+            state.account(&jid).expect("it was just prepared").0.clone()
+        }
+        (_, Accounts::Register | Accounts::Given) => {
+            return Err(AccountsError::Missing { device: device.name.clone() });
+        }
+    };
+    let is_known =
+        recruiting.state.as_ref().and_then(|state| state.account(&jid)).is_some_and(|known| known.1);
+    if !is_known {
+        let wanted = VecDeque::from([(jid.clone(), password.clone())]);
+        let made = register(wanted, &recruiting.connector, domain, 1, &|_, _| {}).await;
+        if let Some(error) = made.failure {
+            return Err(error);
+        }
+        if recruiting.person.is_some() && !made.existed.is_empty() {
+            let (why, next_step) = ("there is an account of this name".into(), "choose another name");
+            return Err(AccountsError::Refused { jid, why, next_step });
+        }
+        if let Some(state) = &mut recruiting.state {
+            state.mark_registered(&made.created)?;
+        }
+    }
+    Ok(account(device, jid, password))
 }
 
 fn given(fleet: &Fleet) -> Result<Vec<Option<Account>>, AccountsError> {

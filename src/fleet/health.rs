@@ -3,12 +3,13 @@
 //! Drivers report here and nowhere else. Reporting never waits: counters are atomic, and a watcher that is too slow
 //! loses the oldest events, which are counted.
 
+use super::history::History;
 use crate::ble;
 use futures::FutureExt as _;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -25,15 +26,18 @@ const KEPT: usize = 4096;
 /// The health of one fleet; shared by its drivers and its watchers.
 #[derive(Debug)]
 pub struct Health {
-    devices: Box<[Slot]>,
-    counters: Counters,
+    /// By place; that of a device that was removed stays, so that places do not move.
+    devices: RwLock<Vec<Arc<Slot>>>,
+    missed_events: AtomicU64,
     events: broadcast::Sender<Arc<Notice>>,
+    history: History,
 }
 
 #[derive(Debug)]
 struct Slot {
     name: Arc<str>,
     state: Mutex<State>,
+    counters: Counters,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +61,8 @@ enum Condition {
     On(Session),
     /// Its task failed, and it is switched on again soon.
     Restarting,
+    /// It does not belong to the fleet any more.
+    Removed,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +76,6 @@ struct Counters {
     sent: AtomicU64,
     received: AtomicU64,
     restarts: AtomicU64,
-    missed_events: AtomicU64,
 }
 
 /// Something a device told.
@@ -126,10 +131,21 @@ pub struct Snapshot {
     pub failed: BTreeMap<&'static str, usize>,
     /// About to be restarted after a failure of their task.
     pub restarting: usize,
+    /// Cut off on request.
+    pub offline: usize,
     /// Stopped.
     pub stopped: usize,
     /// Were online at least once.
     pub ever_online: usize,
+    /// What all of them did.
+    pub counts: Counts,
+    /// Events that watchers were too slow for.
+    pub missed_events: u64,
+}
+
+/// What a device, or a whole fleet, did since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
     /// Events.
     pub events: u64,
     /// Publishes the server has acknowledged.
@@ -148,8 +164,19 @@ pub struct Snapshot {
     pub received: u64,
     /// Device tasks restarted.
     pub restarts: u64,
-    /// Events that watchers were too slow for.
-    pub missed_events: u64,
+}
+
+/// Where one device stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Its session, while it is switched on.
+    pub session: Option<Session>,
+    /// Whether its task failed and is started again.
+    pub is_restarting: bool,
+    /// Why its nodes could not be set up, and what a person can do about it.
+    pub setup_failure: Option<(String, &'static str)>,
+    /// What it did.
+    pub counts: Counts,
 }
 
 impl Snapshot {
@@ -177,6 +204,7 @@ pub struct Trouble {
 pub struct Reporter {
     health: Arc<Health>,
     device: usize,
+    slot: Arc<Slot>,
 }
 
 /// A watcher's end of the event stream.
@@ -189,37 +217,61 @@ pub struct Events {
 impl Health {
     /// The health of a fleet of devices with these names, none of them switched on.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Arc<Self> {
-        let slot = |name: &str| Slot { name: name.into(), state: Mutex::default() };
         Arc::new(Self {
-            devices: names.into_iter().map(slot).collect(),
-            counters: Counters::default(),
+            devices: RwLock::new(names.into_iter().map(Slot::new).collect()),
+            missed_events: AtomicU64::new(0),
             events: broadcast::channel(KEPT).0,
+            history: History::new(),
         })
+    }
+
+    /// Makes a place for a device that joins the fleet, after all others.
+    pub(super) fn add(&self, name: &str) {
+        self.devices.write().unwrap_or_else(PoisonError::into_inner).push(Slot::new(name));
+    }
+
+    /// Counts the device at this place no longer.
+    pub(super) fn remove(&self, device: usize) {
+        self.devices()[device].lock().condition = Condition::Removed;
+    }
+
+    /// Where the device at this place stands.
+    pub fn standing(&self, device: usize) -> Standing {
+        let slot = Arc::clone(&self.devices()[device]);
+        let state = slot.lock();
+        let (session, is_restarting) = match &state.condition {
+            Condition::On(session) => (Some(session.clone()), false),
+            Condition::Restarting => (None, true),
+            Condition::Off | Condition::Removed => (None, false),
+        };
+        let setup_failure = state.setup_failure.clone();
+        Standing { session, is_restarting, setup_failure, counts: slot.counters.read() }
+    }
+
+    /// The latest events.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    fn devices(&self) -> RwLockReadGuard<'_, Vec<Arc<Slot>>> {
+        self.devices.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How things are now.
     pub fn snapshot(&self) -> Snapshot {
-        let count = |counter: &AtomicU64| counter.load(Relaxed);
-        let counters = &self.counters;
-        let mut snapshot = Snapshot {
-            devices: self.devices.len(),
-            events: count(&counters.events),
-            published: count(&counters.published),
-            publish_failures: count(&counters.publish_failures),
-            setup_failures: count(&counters.setup_failures),
-            actuations: count(&counters.actuations),
-            refusals: count(&counters.refusals),
-            sent: count(&counters.sent),
-            received: count(&counters.received),
-            restarts: count(&counters.restarts),
-            missed_events: count(&counters.missed_events),
-            ..Snapshot::default()
-        };
-        for slot in &self.devices {
+        let missed_events = self.missed_events.load(Relaxed);
+        let mut snapshot = Snapshot { missed_events, ..Snapshot::default() };
+        for slot in &*self.devices() {
+            snapshot.counts.add(&slot.counters.read());
             let state = slot.lock();
+            if state.condition == Condition::Removed {
+                continue;
+            }
+            snapshot.devices += 1;
             snapshot.ever_online += usize::from(state.was_online);
             match &state.condition {
                 Condition::Off => snapshot.off += 1,
+                Condition::Removed => {}
                 Condition::Restarting => snapshot.restarting += 1,
                 Condition::On(Session::Commissioning) => {
                     snapshot.commissioning += 1;
@@ -236,6 +288,7 @@ impl Health {
                 Condition::On(Session::Connecting) => snapshot.connecting += 1,
                 Condition::On(Session::SettingUp) => snapshot.setting_up += 1,
                 Condition::On(Session::Online) => snapshot.online += 1,
+                Condition::On(Session::Offline) => snapshot.offline += 1,
                 Condition::On(Session::Stopped) => snapshot.stopped += 1,
                 Condition::On(Session::Waiting { failure, .. }) => {
                     *snapshot.waiting.entry(failure.kind.name()).or_default() += 1;
@@ -251,7 +304,7 @@ impl Health {
     /// The devices that need a look, in the order of the fleet, failed ones first.
     pub fn troubles(&self) -> Vec<Trouble> {
         let (mut failed, mut others) = (Vec::new(), Vec::new());
-        for slot in &self.devices {
+        for slot in &*self.devices() {
             let state = slot.lock();
             let of = |failure: &StreamFailure| Trouble {
                 device: Arc::clone(&slot.name),
@@ -262,6 +315,7 @@ impl Health {
             match &state.condition {
                 Condition::On(Session::Failed(failure)) => failed.push(of(failure)),
                 Condition::On(Session::Waiting { failure, .. }) => others.push(of(failure)),
+                Condition::Removed => continue,
                 Condition::Off
                 | Condition::Restarting
                 | Condition::On(
@@ -270,6 +324,7 @@ impl Health {
                     | Session::Connecting
                     | Session::SettingUp
                     | Session::Online
+                    | Session::Offline
                     | Session::Stopped,
                 ) => {}
             }
@@ -309,11 +364,46 @@ impl Health {
 
     /// The way to report for the device at this place.
     pub(crate) fn reporter(self: &Arc<Self>, device: usize) -> Reporter {
-        Reporter { health: Arc::clone(self), device }
+        Reporter { health: Arc::clone(self), device, slot: Arc::clone(&self.devices()[device]) }
+    }
+}
+
+impl Counters {
+    fn read(&self) -> Counts {
+        let count = |counter: &AtomicU64| counter.load(Relaxed);
+        Counts {
+            events: count(&self.events),
+            published: count(&self.published),
+            publish_failures: count(&self.publish_failures),
+            setup_failures: count(&self.setup_failures),
+            actuations: count(&self.actuations),
+            refusals: count(&self.refusals),
+            sent: count(&self.sent),
+            received: count(&self.received),
+            restarts: count(&self.restarts),
+        }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, other: &Self) {
+        self.events += other.events;
+        self.published += other.published;
+        self.publish_failures += other.publish_failures;
+        self.setup_failures += other.setup_failures;
+        self.actuations += other.actuations;
+        self.refusals += other.refusals;
+        self.sent += other.sent;
+        self.received += other.received;
+        self.restarts += other.restarts;
     }
 }
 
 impl Slot {
+    fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self { name: name.into(), state: Mutex::default(), counters: Counters::default() })
+    }
+
     /// Every change of a state is one assignment, so a panic cannot leave it half done.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -323,23 +413,23 @@ impl Slot {
 impl Reporter {
     /// The device is switched on.
     pub(crate) fn switched_on(&self) {
-        self.slot().lock().condition = Condition::On(Session::Connecting);
+        self.stand(Condition::On(Session::Connecting));
     }
 
     /// The device's task failed and is started again.
     pub(crate) fn restarting(&self) {
-        self.slot().lock().condition = Condition::Restarting;
-        self.health.counters.restarts.fetch_add(1, Relaxed);
+        self.stand(Condition::Restarting);
+        self.slot.counters.restarts.fetch_add(1, Relaxed);
     }
 
     /// A stanza was sent.
     pub(crate) fn sent(&self) {
-        self.health.counters.sent.fetch_add(1, Relaxed);
+        self.slot.counters.sent.fetch_add(1, Relaxed);
     }
 
     /// A stanza was received.
     pub(crate) fn received(&self) {
-        self.health.counters.received.fetch_add(1, Relaxed);
+        self.slot.counters.received.fetch_add(1, Relaxed);
     }
 
     /// The device's light changed.
@@ -349,31 +439,31 @@ impl Reporter {
 
     /// The device's peripheral changed its state.
     pub(crate) fn bluetooth(&self, at: Instant, state: ble::State) {
-        self.slot().lock().radio = Some(state.clone());
+        self.slot.lock().radio = Some(state.clone());
         self.tell(at, What::Bluetooth(state));
     }
 
     /// The device told an event.
     pub(crate) fn event(&self, at: Instant, event: Event) {
-        let counters = &self.health.counters;
+        let counters = &self.slot.counters;
         counters.events.fetch_add(1, Relaxed);
         match &event {
             Event::Session(session) => self.session(session),
             Event::Published(_) => _ = counters.published.fetch_add(1, Relaxed),
             Event::PublishFailed { what, why } => {
                 counters.publish_failures.fetch_add(1, Relaxed);
-                tracing::info!(device = %self.slot().name, what, why, "a publish was refused");
+                tracing::info!(device = %self.slot.name, what, why, "a publish was refused");
             }
             Event::Actuated { .. } => _ = counters.actuations.fetch_add(1, Relaxed),
             Event::Refused { what, by, why } => {
                 counters.refusals.fetch_add(1, Relaxed);
-                tracing::info!(device = %self.slot().name, what, by, why, "refused");
+                tracing::info!(device = %self.slot.name, what, by, why, "refused");
             }
-            Event::NodesReady { .. } => self.slot().lock().setup_failure = None,
+            Event::NodesReady { .. } => self.slot.lock().setup_failure = None,
             Event::SetupFailed { why, next_step } => {
                 counters.setup_failures.fetch_add(1, Relaxed);
-                tracing::warn!(device = %self.slot().name, why, next_step, "the nodes cannot be set up");
-                self.slot().lock().setup_failure = Some((why.clone(), next_step));
+                tracing::warn!(device = %self.slot.name, why, next_step, "the nodes cannot be set up");
+                self.slot.lock().setup_failure = Some((why.clone(), next_step));
             }
             Event::Commissioning(step) => self.step(step),
             Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) => {}
@@ -383,7 +473,7 @@ impl Reporter {
 
     /// Says in the log what a person with a phone in the hand wants to know.
     fn step(&self, step: &Step) {
-        let device = &*self.slot().name;
+        let device = &*self.slot.name;
         match step {
             Step::Entered(stage) => tracing::info!(device, stage = stage.name(), "commissioning"),
             Step::Rejected { characteristic, why } => {
@@ -405,7 +495,7 @@ impl Reporter {
                     next_step,
                     "the device is not in its network"
                 );
-                self.slot().lock().network_failure = Some(format!("{}: {ssid}", why.describe()));
+                self.slot.lock().network_failure = Some(format!("{}: {ssid}", why.describe()));
             }
             Step::GaveUp { why, next_step } => {
                 tracing::warn!(device, why, next_step, "the device gave up and waits for a client again");
@@ -418,7 +508,7 @@ impl Reporter {
     }
 
     fn session(&self, session: &Session) {
-        let name = &self.slot().name;
+        let name = &self.slot.name;
         match session {
             Session::Failed(failure) => {
                 tracing::error!(device = %name, kind = failure.kind.name(), text = failure.text,
@@ -433,11 +523,12 @@ impl Reporter {
             | Session::Connecting
             | Session::SettingUp
             | Session::Online
+            | Session::Offline
             | Session::Stopped => {
                 tracing::debug!(device = %name, ?session, "session");
             }
         }
-        let mut state = self.slot().lock();
+        let mut state = self.slot.lock();
         state.was_online |= *session == Session::Online;
         if *session != Session::Commissioning {
             state.radio = None;
@@ -445,21 +536,30 @@ impl Reporter {
         if *session != Session::Joining {
             state.network_failure = None;
         }
-        state.condition = Condition::On(session.clone());
+        drop(state);
+        self.stand(Condition::On(session.clone()));
+    }
+
+    fn stand(&self, condition: Condition) {
+        let mut state = self.slot.lock();
+        // A device that was removed still says goodbye.
+        if state.condition != Condition::Removed {
+            state.condition = condition;
+        }
     }
 
     fn tell(&self, at: Instant, what: What) {
         // Nobody pays for an event that nobody watches.
-        if self.health.events.receiver_count() > 0 {
-            let name = Arc::clone(&self.slot().name);
-            let notice = Notice { device: self.device, name, at, what };
+        let (is_watched, is_kept) = (self.health.events.receiver_count() > 0, self.health.history.is_on());
+        if is_watched || is_kept {
+            let name = Arc::clone(&self.slot.name);
+            let notice = Arc::new(Notice { device: self.device, name, at, what });
+            if is_kept {
+                self.health.history.keep(Arc::clone(&notice));
+            }
             // It fails only if the last watcher has just left.
-            _ = self.health.events.send(Arc::new(notice));
+            _ = self.health.events.send(notice);
         }
-    }
-
-    fn slot(&self) -> &Slot {
-        &self.health.devices[self.device]
     }
 }
 
@@ -477,7 +577,7 @@ impl Events {
                 Ok(notice) => return Some(notice),
                 Err(broadcast::error::RecvError::Closed) => return None,
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
-                    self.health.counters.missed_events.fetch_add(missed, Relaxed);
+                    self.health.missed_events.fetch_add(missed, Relaxed);
                 }
             }
         }

@@ -97,7 +97,7 @@ impl Crowd {
     /// Publishes that the server has acknowledged.
     pub(super) fn published(&self) -> u64 {
         match self {
-            Self::Fleet(fleet) => fleet.health().snapshot().published,
+            Self::Fleet(fleet) => fleet.health().snapshot().counts.published,
             Self::Tasks(tally) => tally.published.load(Relaxed),
         }
     }

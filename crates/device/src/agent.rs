@@ -10,6 +10,7 @@ use crate::{
     instance::{Addressing, Instance},
     io::{ActuatorModeInForce, Event, Output},
     jid::{self, BareJid},
+    model::Origin,
     ns,
     random::Stream,
     time::Instant,
@@ -300,7 +301,7 @@ impl Agent {
 
     /// Sets an actuator and reports its new value.
     pub(crate) fn actuate(&mut self, cx: &mut Context<'_>, id: ChannelId, value: &Value, by: Option<String>) {
-        cx.world.set(cx.definition, cx.now, id, value);
+        cx.world.set(cx.definition, cx.now, id, value, Origin::Set { by: by.clone() });
         let (channel, value) = (cx.definition.channel(id), cx.world.value(id).clone());
         let text = wire::to_text(channel, &value);
         cx.tell(Event::Actuated { channel: id, value, by });
@@ -312,7 +313,13 @@ impl Agent {
 
     /// Replaces a reading from outside and reports it.
     pub(crate) fn inject(&mut self, cx: &mut Context<'_>, id: ChannelId, value: &Value) {
-        cx.world.set(cx.definition, cx.now, id, value);
+        cx.world.set(cx.definition, cx.now, id, value, Origin::Injected);
+        self.value_due(cx.definition, id);
+    }
+
+    /// Holds a channel and reports what it is held at.
+    pub(crate) fn hold(&mut self, cx: &mut Context<'_>, id: ChannelId, value: Option<&Value>) {
+        cx.world.hold(cx.definition, cx.now, id, value);
         self.value_due(cx.definition, id);
     }
 

@@ -12,6 +12,7 @@
 //!            │ down, transient  └───── down ─► Waiting ◄──┘
 //!            └────────────────────────────────►   │
 //!  any ─ down, needs a person ─► Failed           └─ up again, resumed ─► where it was
+//!  any ─ Offline ─► Offline ─ Online ─► where it would begin
 //!  any ─ Stop ─► Stopped
 //! ```
 //!
@@ -20,6 +21,7 @@
 //! [`crate::commissioning::journey`].
 
 mod commissioning;
+mod steering;
 
 use crate::{
     agent::{Agent, Context},
@@ -28,6 +30,7 @@ use crate::{
     definition::{ChannelId, Definition},
     instance::{Commissioning, Instance},
     io::{Colour, Event, Input, Output, Session, StreamFailure},
+    model::Origin,
     random::Stream,
     time::Instant,
     value::Value,
@@ -35,7 +38,7 @@ use crate::{
 };
 use alloc::collections::VecDeque;
 use commissioning::Journey;
-use core::ops::Deref;
+use core::{ops::Deref, time::Duration};
 
 /// One device. `D` is however the body shares definitions: `Arc`, a plain reference, a box.
 #[derive(Debug)]
@@ -98,6 +101,10 @@ impl<D: Deref<Target = Definition>> Device<D> {
                 self.with_agent(|agent, cx| agent.actuate(cx, channel, &value, None));
             }
             Input::Inject(channel, value) => self.with_agent(|agent, cx| agent.inject(cx, channel, &value)),
+            Input::Hold(channel, value) => {
+                self.with_agent(|agent, cx| agent.hold(cx, channel, value.as_ref()));
+            }
+            Input::Release(channel) => self.world.release(self.now, channel),
             Input::ClientConnected => self.client_connected(),
             Input::ClientGone => self.client_gone(),
             Input::PairingFailed(why) => self.pairing_failed(why),
@@ -105,6 +112,10 @@ impl<D: Deref<Target = Definition>> Device<D> {
             Input::NetworkUp => self.network_up(),
             Input::NetworkDown(failure) => self.network_down(failure),
             Input::Button(is_down) => self.button(is_down),
+            Input::Reset => self.reset(),
+            Input::Offline => self.go_offline(),
+            Input::Online => self.go_online(),
+            Input::Pace(speed) => self.world.set_pace(self.now, speed),
             Input::Stop => self.stop(),
         }
         self.with_agent(Agent::timeout);
@@ -136,6 +147,22 @@ impl<D: Deref<Target = Definition>> Device<D> {
     /// The present value of a channel.
     pub fn value(&self, channel: ChannelId) -> &Value {
         self.world.value(channel)
+    }
+
+    /// Where the present value of a channel comes from, and for how long it has been there by the time of the
+    /// device's world, up to the last input.
+    pub fn origin(&self, channel: ChannelId) -> (&Origin, Duration) {
+        self.world.origin(self.now, channel)
+    }
+
+    /// The time in its world, up to the last input.
+    pub fn world_time(&self) -> Instant {
+        self.world.time(self.now)
+    }
+
+    /// The colour of its light.
+    pub fn led(&self) -> Option<Colour> {
+        self.led
     }
 
     /// The state of its session.
@@ -187,6 +214,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             | Session::Connecting
             | Session::Waiting { .. }
             | Session::Failed(_)
+            | Session::Offline
             | Session::Stopped => false,
         }
     }
@@ -206,6 +234,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             // Too late: the device was stopped, or has given up, while the stream opened.
             Session::Commissioning
             | Session::Joining
+            | Session::Offline
             | Session::Stopped
             | Session::Failed(_)
             | Session::Waiting { .. } => {
@@ -222,6 +251,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             | Session::Joining
             | Session::Waiting { .. }
             | Session::Failed(_)
+            | Session::Offline
             | Session::Stopped => return,
         }
         self.with_agent(Agent::stream_down);
@@ -272,6 +302,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             | Session::Online
             | Session::Waiting { .. }
             | Session::Failed(_)
+            | Session::Offline
             | Session::Stopped => {}
         }
     }
@@ -281,9 +312,11 @@ impl<D: Deref<Target = Definition>> Device<D> {
         self.session = session;
         self.show(match self.session {
             Session::Commissioning => Colour::Blue,
-            Session::Joining | Session::Connecting | Session::SettingUp | Session::Waiting { .. } => {
-                Colour::Yellow
-            }
+            Session::Joining
+            | Session::Connecting
+            | Session::SettingUp
+            | Session::Waiting { .. }
+            | Session::Offline => Colour::Yellow,
             Session::Online => Colour::Green,
             Session::Failed(_) | Session::Stopped => Colour::Red,
         });

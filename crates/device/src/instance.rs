@@ -21,7 +21,7 @@ pub struct Instance {
     pub serial: String,
     /// Wall-clock time at which the device was switched on.
     pub epoch: UnixMillis,
-    /// Seconds of the device's world in each second of real time, greater than zero. Behaviours, rules and publish
+    /// Seconds of the device's world in each second of real time; zero where it begins standing still. Behaviours, rules and publish
     /// policies follow the world; answers, retries and greetings follow real time, as the server does.
     pub speed: f64,
     /// Values at power-on that differ from the definition's.

@@ -37,6 +37,11 @@ pub enum Input {
     Operate(ChannelId, Value),
     /// A reading replaced from outside, until the behaviour moves it on.
     Inject(ChannelId, Value),
+    /// A channel held from outside, at this value or at the one it has: neither behaviours nor rules move it until it
+    /// is released or set.
+    Hold(ChannelId, Option<Value>),
+    /// That channel released.
+    Release(ChannelId),
     /// A client connected to the peripheral.
     ClientConnected,
     /// That client is gone, with whatever it had not finished.
@@ -51,6 +56,15 @@ pub enum Input {
     NetworkDown(NetworkFailure),
     /// The button on the device is pressed (`true`) or released.
     Button(bool),
+    /// Reset to factory settings, as the button does when it is held. A device that is not commissioned has nothing to
+    /// forget.
+    Reset,
+    /// Be cut off from the network and from the air, until [`Input::Online`]; the world goes on.
+    Offline,
+    /// Come back from that, or try again after a failure that needed a person.
+    Online,
+    /// Let time pass at this speed in the device's world, in its seconds a real second; zero stops it.
+    Pace(f64),
     /// Leave: say goodbye and close the stream.
     Stop,
 }
@@ -300,6 +314,8 @@ pub enum Session {
     },
     /// A failure that needs a person; no more attempts.
     Failed(StreamFailure),
+    /// Cut off on request; comes back on request.
+    Offline,
     /// Stopped on request.
     Stopped,
 }

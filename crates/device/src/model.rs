@@ -19,7 +19,7 @@ use crate::{
     time::{Instant, UnixMillis},
     value::Value,
 };
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 use rules::RuleState;
 
@@ -29,6 +29,8 @@ use rules::RuleState;
 #[derive(Clone, Debug)]
 pub struct Model {
     values: Vec<Value>,
+    /// Where each value comes from, and since when it is there.
+    origins: Vec<(Origin, Instant)>,
     /// Only channels that something moves, in the order of the file.
     drivers: Vec<Driver>,
     rules: Vec<RuleState>,
@@ -40,6 +42,22 @@ pub struct Model {
     seconds: f64,
     micros: u64,
     epoch: UnixMillis,
+}
+
+/// Where the present value of a channel comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The device itself: its start, a behaviour, a rule, a button that fell back.
+    Behaviour,
+    /// A reading replaced from outside, until the behaviour moves it on.
+    Injected,
+    /// Held from outside: neither behaviours nor rules move it.
+    Held,
+    /// A contact set it, or a person at the device, who has no address.
+    Set {
+        /// Who did it, as far as the server says.
+        by: Option<String>,
+    },
 }
 
 /// What a model tells while it advances.
@@ -67,6 +85,7 @@ impl Model {
         let tick = definition.tick.max(Duration::from_micros(1));
         Self {
             values: definition.channels.iter().map(|channel| channel.starts.clone()).collect(),
+            origins: definition.channels.iter().map(|_| (Origin::Behaviour, Instant::START)).collect(),
             drivers: definition.channels().filter_map(driver).collect(),
             rules: definition.rules.iter().map(|rule| RuleState::new(rule, tick)).collect(),
             buttons: buttons.map(|(channel, _)| Button { channel, seen: false }).collect(),
@@ -91,15 +110,38 @@ impl Model {
         &self.values[usize::from(channel.0)]
     }
 
+    /// Where the present value of a channel comes from, and since when it is there.
+    ///
+    /// # Panics
+    /// If `channel` came from another definition.
+    pub fn origin(&self, channel: ChannelId) -> (&Origin, Instant) {
+        let (origin, since) = &self.origins[usize::from(channel.0)];
+        (origin, *since)
+    }
+
     /// Puts a channel to a value, as a person at the device, a client or a test does: it becomes the present value
-    /// and the one from which a behaviour with memory goes on. Rules see it at the next tick.
+    /// and the one from which a behaviour with memory goes on. Rules see it at the next tick. A held channel is held
+    /// no longer.
     ///
     /// The value is fitted to the channel's kind, range and precision. Answers whether the present value changed; a
     /// value that cannot be fitted (a text in a number, a number that is not finite) changes nothing.
     pub fn set(&mut self, definition: &Definition, channel: ChannelId, value: &Value) -> bool {
+        self.put(definition, channel, value, Origin::Set { by: None }, self.next)
+    }
+
+    /// The same for a value of this origin, that is there since `at`.
+    pub(crate) fn put(
+        &mut self,
+        definition: &Definition,
+        channel: ChannelId,
+        value: &Value,
+        origin: Origin,
+        at: Instant,
+    ) -> bool {
         let Some(value) = definition.channel(channel).value_of(value) else {
             return false;
         };
+        self.origins[usize::from(channel.0)] = (origin, at);
         if let Some(driver) = self.drivers.iter_mut().find(|driver| driver.channel() == channel) {
             driver.go_on_from(value.as_f64());
         }
@@ -107,6 +149,23 @@ impl Model {
             button.seen = false;
         }
         self.show(channel, value)
+    }
+
+    /// Holds a channel from `at` on: at this value, fitted as in [`Model::set`], or at the one it has. What drives it
+    /// goes on behind the held value, and shows again once it is released.
+    pub fn hold(&mut self, definition: &Definition, channel: ChannelId, value: Option<&Value>, at: Instant) {
+        let value = value.and_then(|value| definition.channel(channel).value_of(value));
+        if let Some(value) = value {
+            self.show(channel, value);
+        }
+        self.origins[usize::from(channel.0)] = (Origin::Held, at);
+    }
+
+    /// Lets a held channel go at `at`: it keeps its value until something moves it.
+    pub fn release(&mut self, channel: ChannelId, at: Instant) {
+        if self.is_held(channel) {
+            self.origins[usize::from(channel.0)] = (Origin::Behaviour, at);
+        }
     }
 
     /// Runs every tick that is due at `now`, telling `sink` the moment of each and what happened.
@@ -133,10 +192,10 @@ impl Model {
     fn release_buttons(&mut self, definition: &Definition, sink: &mut impl FnMut(ModelEvent)) {
         for index in 0..self.buttons.len() {
             let Button { channel, seen } = self.buttons[index];
-            if !self.value(channel).is_truthy() {
+            if !self.value(channel).is_truthy() || self.is_held(channel) {
                 continue;
             }
-            if seen && self.set(definition, channel, &Value::Integer(0)) {
+            if seen && self.put(definition, channel, &Value::Integer(0), Origin::Behaviour, self.next) {
                 sink(ModelEvent::Changed(channel));
             }
             self.buttons[index].seen = !seen;
@@ -150,9 +209,10 @@ impl Model {
             let Some(value) = channel.value_from(driver.step(channel, &self.values, tick)) else {
                 continue;
             };
-            let shown = &mut self.values[usize::from(id.0)];
-            if *shown != value {
+            let (shown, origin) = (&mut self.values[usize::from(id.0)], &mut self.origins[usize::from(id.0)]);
+            if *shown != value && origin.0 != Origin::Held {
                 *shown = value;
+                *origin = (Origin::Behaviour, tick.now);
                 sink(ModelEvent::Changed(id));
             }
         }
@@ -166,18 +226,22 @@ impl Model {
             }
             sink(ModelEvent::Rule(index));
             for (channel, setting) in &rule.set {
-                let changed = match setting {
-                    Setting::Value(value) => self.set(definition, *channel, value),
-                    Setting::Channel(other) => {
-                        let value = self.value(*other).clone();
-                        self.set(definition, *channel, &value)
-                    }
+                if self.is_held(*channel) {
+                    continue;
+                }
+                let value = match setting {
+                    Setting::Value(value) => value.clone(),
+                    Setting::Channel(other) => self.value(*other).clone(),
                 };
-                if changed {
+                if self.put(definition, *channel, &value, Origin::Behaviour, self.next) {
                     sink(ModelEvent::Changed(*channel));
                 }
             }
         }
+    }
+
+    fn is_held(&self, channel: ChannelId) -> bool {
+        self.origins[usize::from(channel.0)].0 == Origin::Held
     }
 
     fn show(&mut self, channel: ChannelId, value: Value) -> bool {

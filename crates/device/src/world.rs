@@ -6,7 +6,7 @@
 use crate::{
     definition::{ChannelId, Definition},
     instance::Instance,
-    model::{Model, ModelEvent},
+    model::{Model, ModelEvent, Origin},
     publish::{PublishState, Reason},
     time::{Instant, UnixMillis},
     value::Value,
@@ -20,6 +20,14 @@ pub(crate) struct World {
     model: Model,
     publish: Vec<PublishState>,
     epoch: UnixMillis,
+    pace: Pace,
+}
+
+/// How real time becomes the world's: from a common moment on, at a speed of zero or more.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    real: Instant,
+    world: Instant,
     speed: f64,
 }
 
@@ -37,19 +45,25 @@ impl World {
     pub(crate) fn of(definition: &Definition, instance: &Instance) -> Self {
         let mut world = Self::new(definition, &instance.name, instance.seed, instance.epoch);
         for (channel, value) in &instance.starts {
-            world.model.set(definition, *channel, value);
+            world.model.put(definition, *channel, value, Origin::Behaviour, Instant::START);
         }
-        // A profile's checker guarantees it; a speed of nothing would make every deadline infinite.
-        if instance.speed.is_finite() && instance.speed > 0.0 {
-            world.speed = instance.speed;
-        }
+        world.set_pace(Instant::START, instance.speed);
         world
     }
 
     /// A world at the speed of real time, in which nothing differs from the definition.
     pub(crate) fn new(definition: &Definition, name: &str, seed: u64, epoch: UnixMillis) -> Self {
         let publish = definition.channels.iter().map(|_| PublishState::new()).collect();
-        Self { model: Model::new(definition, name, seed, epoch), publish, epoch, speed: 1.0 }
+        let pace = Pace { real: Instant::START, world: Instant::START, speed: 1.0 };
+        Self { model: Model::new(definition, name, seed, epoch), publish, epoch, pace }
+    }
+
+    /// Lets time pass at this speed from the real time `now` on; zero stops it. Whoever gives the speed has checked
+    /// it; one that is none changes nothing.
+    pub(crate) fn set_pace(&mut self, now: Instant, speed: f64) {
+        if speed.is_finite() && speed >= 0.0 {
+            self.pace = Pace { real: now, world: self.time(now), speed };
+        }
     }
 
     /// Runs every tick that is due at the real time `now`.
@@ -85,11 +99,16 @@ impl World {
         self.model.next_tick()
     }
 
-    /// The real time of the next tick.
+    /// The real time of the next tick; the end of time where the world stands still.
     pub(crate) fn deadline(&self) -> Instant {
+        let Pace { real, world, speed } = self.pace;
         let due = self.model.next_tick();
+        if speed == 0.0 {
+            return if self.time(real) < due { Instant::from_micros(u64::MAX) } else { real };
+        }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; saturates")]
-        let mut real = Instant::from_micros(libm::ceil(due.as_micros() as f64 / self.speed) as u64);
+        let span = libm::ceil(due.since(world).as_micros() as f64 / speed) as u64;
+        let mut real = real.plus(Duration::from_micros(span));
         // Rounding must not name a moment at which the tick is not yet due: the body would come back for nothing.
         while self.time(real) < due {
             real = real.plus(Duration::from_micros(1));
@@ -98,8 +117,36 @@ impl World {
     }
 
     /// Puts a channel to a value that the caller reports at once.
-    pub(crate) fn set(&mut self, definition: &Definition, now: Instant, id: ChannelId, value: &Value) {
-        self.model.set(definition, id, value);
+    pub(crate) fn set(
+        &mut self,
+        definition: &Definition,
+        now: Instant,
+        id: ChannelId,
+        value: &Value,
+        origin: Origin,
+    ) {
+        self.model.put(definition, id, value, origin, self.time(now));
+        self.reported(definition, now, id);
+    }
+
+    /// Holds a channel at a value, or at the one it has, that the caller reports at once.
+    pub(crate) fn hold(
+        &mut self,
+        definition: &Definition,
+        now: Instant,
+        id: ChannelId,
+        value: Option<&Value>,
+    ) {
+        self.model.hold(definition, id, value, self.time(now));
+        self.reported(definition, now, id);
+    }
+
+    /// Lets a held channel go.
+    pub(crate) fn release(&mut self, now: Instant, id: ChannelId) {
+        self.model.release(id, self.time(now));
+    }
+
+    fn reported(&mut self, definition: &Definition, now: Instant, id: ChannelId) {
         let policy = &definition.channel(id).publish;
         let now = self.time(now);
         self.publish[usize::from(id.0)].sent(policy, now, self.model.value(id));
@@ -108,6 +155,12 @@ impl World {
     /// The values behind the world, to set some that the publish policies then notice.
     pub(crate) fn model_mut(&mut self) -> &mut Model {
         &mut self.model
+    }
+
+    /// Where a channel's value comes from, and for how long it has been there by the world's time.
+    pub(crate) fn origin(&self, now: Instant, id: ChannelId) -> (&Origin, Duration) {
+        let (origin, since) = self.model.origin(id);
+        (origin, self.time(now).since(since))
     }
 
     pub(crate) fn value(&self, id: ChannelId) -> &Value {
@@ -119,12 +172,16 @@ impl World {
         self.epoch.at(self.time(now))
     }
 
-    fn time(&self, real: Instant) -> Instant {
-        if self.speed == 1.0 {
-            return real;
+    /// The world's time at this real time, which is not before the last change of the pace.
+    pub(crate) fn time(&self, now: Instant) -> Instant {
+        let Pace { real, world, speed } = self.pace;
+        let passed = now.since(real);
+        if speed == 1.0 {
+            return world.plus(passed);
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; saturates")]
-        Instant::from_micros((real.as_micros() as f64 * self.speed) as u64)
+        let passed = (passed.as_micros() as f64 * speed) as u64;
+        world.plus(Duration::from_micros(passed))
     }
 }
 
@@ -147,6 +204,28 @@ mod tests {
                 assert!(world.model.next_tick() > before, "speed {speed}");
             }
         }
+    }
+
+    #[test]
+    fn a_world_goes_on_where_its_pace_was_changed() {
+        let kettle = testing::kettle();
+        let mut world = World::of(&kettle, &testing::instance());
+        let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
+        let advance = |world: &mut World, seconds| world.advance(&kettle, at(seconds), &mut |_| {});
+        advance(&mut world, 10);
+        world.set_pace(at(10), 0.0);
+        advance(&mut world, 500);
+        assert_eq!(world.time(at(500)), at(10));
+        assert_eq!(world.deadline(), Instant::from_micros(u64::MAX));
+        world.set_pace(at(500), 60.0);
+        advance(&mut world, 501);
+        assert_eq!(world.time(at(501)), at(70));
+        assert_eq!(world.next_tick(), at(71));
+        assert_eq!(world.deadline(), at(501).plus(Duration::from_micros(16_667)));
+        for nonsense in [f64::NAN, f64::INFINITY, -1.0] {
+            world.set_pace(at(501), nonsense);
+        }
+        assert_eq!(world.time(at(502)), at(130));
     }
 
     #[test]

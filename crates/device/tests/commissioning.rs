@@ -504,6 +504,7 @@ enum Anything {
     Stream(FailureKind),
     Button(bool),
     Mirror,
+    Cut,
     Pass(u16),
 }
 
@@ -524,6 +525,7 @@ fn anything() -> impl Strategy<Value = Anything> {
         1 => prop::sample::select(failures.to_vec()).prop_map(Anything::Stream),
         1 => any::<bool>().prop_map(Anything::Button),
         2 => Just(Anything::Mirror),
+        1 => Just(Anything::Cut),
         2 => (0u16..900).prop_map(Anything::Pass),
     ]
 }
@@ -576,6 +578,14 @@ proptest! {
                 Anything::Network(Err(failure)) => rig.feed(Input::NetworkDown(failure)),
                 Anything::Stream(kind) => rig.feed(Input::StreamDown(StreamFailure { kind, text: String::new() })),
                 Anything::Button(is_down) => rig.feed(Input::Button(is_down)),
+                Anything::Cut => {
+                    rig.feed(Input::Offline);
+                    prop_assert_eq!((rig.device.session(), rig.is_peripheral), (&Session::Offline, false));
+                    rig.feed(Input::Online);
+                    if rig.memory.is_none() {
+                        written.clear();
+                    }
+                }
                 Anything::Mirror => rig.receive(chat(OWNER, &kettle().hello)),
                 Anything::Pass(seconds) => rig.run_for(Duration::from_secs(seconds.into())),
             }

@@ -33,6 +33,7 @@ fn states() -> Vec<Kettle> {
         thingfleet_simulated::Rig::online("Prosody").device,
         after(vec![down(FailureKind::Lost)]),
         after(vec![down(FailureKind::Authentication)]),
+        after(vec![Input::Offline]),
         after(vec![Input::Stop]),
     ]
 }
@@ -46,6 +47,7 @@ fn name(session: &Session) -> &'static str {
         Session::Online => "Online",
         Session::Waiting { .. } => "Waiting",
         Session::Failed(_) => "Failed",
+        Session::Offline => "Offline",
         Session::Stopped => "Stopped",
     }
 }
@@ -77,10 +79,17 @@ fn stream_outputs(device: &mut Kettle) -> &'static str {
 
 #[test]
 fn the_transition_table_is_this_one() {
-    let inputs: [fn() -> Input; 4] =
-        [up, || down(FailureKind::Lost), || down(FailureKind::Authentication), || Input::Stop];
-    let mut table =
-        String::from("state: up | down, transient | down, needs a person | stop | a minute later\n");
+    let inputs: [fn() -> Input; 6] = [
+        up,
+        || down(FailureKind::Lost),
+        || down(FailureKind::Authentication),
+        || Input::Offline,
+        || Input::Online,
+        || Input::Stop,
+    ];
+    let mut table = String::from(
+        "state: up | down, transient | down, needs a person | offline | online | stop | a minute later\n",
+    );
     for row in 0..states().len() {
         let fresh = || {
             let mut device = states().swap_remove(row);
@@ -102,13 +111,14 @@ fn the_transition_table_is_this_one() {
     assert_eq!(
         table,
         "\
-state: up | down, transient | down, needs a person | stop | a minute later
-Connecting: SettingUp | Waiting | Failed | Stopped+close | Connecting
-SettingUp: SettingUp | Waiting | Failed | Stopped+close | SettingUp
-Online: Online | Waiting | Failed | Stopped+close | Online
-Waiting: Waiting+close | Waiting | Waiting | Stopped+close | Connecting+open
-Failed: Failed+close | Failed | Failed | Stopped+close | Failed
-Stopped: Stopped+close | Stopped | Stopped | Stopped | Stopped
+state: up | down, transient | down, needs a person | offline | online | stop | a minute later
+Connecting: SettingUp | Waiting | Failed | Offline+close | Connecting | Stopped+close | Connecting
+SettingUp: SettingUp | Waiting | Failed | Offline+close | SettingUp | Stopped+close | SettingUp
+Online: Online | Waiting | Failed | Offline+close | Online | Stopped+close | Online
+Waiting: Waiting+close | Waiting | Waiting | Offline+close | Waiting | Stopped+close | Connecting+open
+Failed: Failed+close | Failed | Failed | Offline+close | Connecting+open | Stopped+close | Failed
+Offline: Offline+close | Offline | Offline | Offline | Connecting+open | Stopped+close | Offline
+Stopped: Stopped+close | Stopped | Stopped | Stopped | Stopped | Stopped | Stopped
 "
     );
 }

@@ -135,9 +135,14 @@ impl core::error::Error for Unacceptable {}
 /// # Errors
 /// [`Unacceptable`] says what the channel takes instead.
 pub fn from_text(channel: &Channel, text: &str) -> Result<Value, Unacceptable> {
-    if !channel.settable {
-        return Err(Unacceptable::ReadOnly);
-    }
+    if channel.settable { value_from_text(channel, text) } else { Err(Unacceptable::ReadOnly) }
+}
+
+/// The same for any channel, whether a client may set it or not.
+///
+/// # Errors
+/// [`Unacceptable`] says what the channel takes instead.
+pub fn value_from_text(channel: &Channel, text: &str) -> Result<Value, Unacceptable> {
     let trimmed = text.trim();
     match &channel.kind {
         Kind::Boolean => boolean(trimmed).map(Value::Boolean).ok_or(Unacceptable::NotBoolean),

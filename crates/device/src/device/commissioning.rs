@@ -89,7 +89,8 @@ impl<D: Deref<Target = Definition>> Device<D> {
 impl<D: Deref<Target = Definition>> Device<D> {
     pub(super) fn client_connected(&mut self) {
         let idle = self.now.plus(self.definition.bluetooth.idle);
-        let Some(journey) = self.journey.as_mut().filter(|journey| journey.stage.takes_writes()) else {
+        let is_waiting = self.session == Session::Commissioning;
+        let Some(journey) = self.journey.as_mut().filter(|_| is_waiting) else {
             return;
         };
         journey.too_late_at = Some(idle);
@@ -133,7 +134,8 @@ impl<D: Deref<Target = Definition>> Device<D> {
     fn take_write(&mut self, write: &Write) -> Result<Option<Credentials>, Refusal> {
         let (security, idle) = (self.definition.bluetooth.security, self.definition.bluetooth.idle);
         let key = self.instance.key.as_ref();
-        let journey = self.journey.as_mut().filter(|journey| journey.stage.takes_writes());
+        let is_waiting = self.session == Session::Commissioning;
+        let journey = self.journey.as_mut().filter(|_| is_waiting);
         let journey = journey.ok_or(Refusal::Rejected(Rejection::NotNow))?;
         journey.too_late_at = Some(self.now.plus(idle));
         let key = match security {
@@ -186,6 +188,22 @@ impl<D: Deref<Target = Definition>> Device<D> {
         let at = is_down.then(|| self.now.plus(HOLD));
         if let Some(journey) = &mut self.journey {
             journey.reset_at = if is_down { journey.reset_at.or(at) } else { None };
+        }
+    }
+
+    /// Forgets that it was in a network, and what it waited for there.
+    pub(super) fn lose_network(&mut self) {
+        let Some(journey) = &mut self.journey else { return };
+        (journey.is_joined, journey.rejoin_at, journey.too_late_at) = (false, None, None);
+        self.step(Happening::NetworkDown);
+    }
+
+    /// Joins the network it was given, or waits for a client that gives it one.
+    pub(super) fn return_to_network(&mut self) {
+        if self.journey.as_ref().is_some_and(|journey| journey.stored.is_some()) {
+            self.join();
+        } else {
+            self.wait_for_client();
         }
     }
 
@@ -316,7 +334,10 @@ impl<D: Deref<Target = Definition>> Device<D> {
         self.wait_for_client();
     }
 
-    fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
+        if self.journey.is_none() || self.session == Session::Stopped {
+            return;
+        }
         self.tell(Step::Reset);
         if self.session == Session::Commissioning {
             self.outputs.push_back(Output::DisconnectClient);

@@ -1,0 +1,346 @@
+//! The devices of a running fleet, for whoever steers them: looked at, told what to do, added and removed.
+//!
+//! Places are counted from zero and never move: a device that was removed leaves its place empty.
+
+use super::{
+    COMMANDS, Friend,
+    accounts::{self, AccountsError},
+    health::Health,
+};
+use crate::{
+    driver::{Command, Look, Request, Wanted, Watch},
+    memory::Memory,
+    state::State,
+    xmpp::connect::Connector,
+};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+use thingfleet_device::{
+    commissioning::qr::Address,
+    definition::Definition,
+    instance::{Account, Instance},
+    jid::BareJid,
+};
+use thingfleet_schema::profile::{self, Accounts};
+use tokio::{
+    sync::{Mutex as AsyncMutex, mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+/// The devices of a fleet.
+#[derive(Debug)]
+pub struct Crew {
+    name: String,
+    domain: String,
+    seats: RwLock<Vec<Arc<Seat>>>,
+    health: Arc<Health>,
+    pace: Mutex<Pace>,
+    /// Places of devices to be switched on.
+    launches: mpsc::UnboundedSender<usize>,
+    recruiting: AsyncMutex<Recruiting>,
+}
+
+/// How fast time passes in the devices' worlds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Seconds there in each second of real time.
+    pub speed: f64,
+    /// Whether it stands still all the same.
+    pub is_paused: bool,
+}
+
+/// What it takes to add a device.
+#[derive(Debug)]
+pub(super) struct Recruiting {
+    pub(super) seed: u64,
+    pub(super) connector: Arc<Connector>,
+    pub(super) accounts: Accounts,
+    /// The person of the private server, if the fleet is on one.
+    pub(super) person: Option<Account>,
+    /// Held until everything in it is written down.
+    pub(super) state: Option<State>,
+    /// Make friends of the person and the devices that were added; end with the fleet.
+    pub(super) befriending: Vec<AbortOnDrop>,
+}
+
+/// The place of one device in its fleet, whether it is running or not.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) instance: Instance,
+    pub(crate) tags: Vec<String>,
+    /// Memory and own address of a device that is commissioned over Bluetooth.
+    pub(super) wireless: Option<(Memory, Address)>,
+    /// The present task's channel.
+    requests: watch::Sender<Option<mpsc::Sender<Request>>>,
+    is_removed: AtomicBool,
+}
+
+/// A task that ends with its owner.
+#[derive(Debug)]
+pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
+
+/// Why a device was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// The fleet has a device of this name.
+    #[error("the fleet has a device {0:?} already")]
+    Taken(String),
+    /// It has no account.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+}
+
+impl AddError {
+    /// What a person can do about it.
+    pub const fn next_step(&self) -> &'static str {
+        match self {
+            Self::Taken(_) => "choose another name",
+            Self::Accounts(error) => error.next_step(),
+        }
+    }
+}
+
+impl Crew {
+    pub(super) fn new(
+        fleet: &profile::Fleet,
+        domain: &str,
+        seats: Vec<Seat>,
+        recruiting: Recruiting,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<usize>) {
+        let (launches, places) = mpsc::unbounded_channel();
+        let crew = Self {
+            name: fleet.name.clone(),
+            domain: domain.to_owned(),
+            health: Health::new(seats.iter().map(|seat| &*seat.instance.name)),
+            seats: RwLock::new(seats.into_iter().map(Arc::new).collect()),
+            pace: Mutex::new(Pace { speed: fleet.speed, is_paused: false }),
+            launches,
+            recruiting: AsyncMutex::new(recruiting),
+        };
+        (Arc::new(crew), places)
+    }
+
+    /// The fleet's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The XMPP domain it is on.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// What the fleet is doing.
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// How fast time passes in its devices' worlds.
+    pub fn pace(&self) -> Pace {
+        *self.lock_pace()
+    }
+
+    /// Changes how fast time passes, and returns once every device that runs knows.
+    pub async fn set_pace(&self, change: impl FnOnce(&mut Pace)) {
+        let speed = {
+            let mut pace = self.lock_pace();
+            change(&mut pace);
+            pace.effective()
+        };
+        for (_, seat) in self.present() {
+            if seat.command(Command::Pace(speed)).await {
+                seat.look().await;
+            }
+        }
+    }
+
+    /// What the device at this place is, also if it was removed.
+    pub fn definition(&self, place: usize) -> Option<Arc<Definition>> {
+        self.seat(place).map(|seat| Arc::clone(&seat.definition))
+    }
+
+    /// All places that are not empty, in order.
+    pub(crate) fn present(&self) -> Vec<(usize, Arc<Seat>)> {
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        let present = seats.iter().enumerate().filter(|(_, seat)| !seat.is_removed.load(Relaxed));
+        present.map(|(place, seat)| (place, Arc::clone(seat))).collect()
+    }
+
+    /// The device of this name and its place.
+    pub(crate) fn find(&self, name: &str) -> Option<(usize, Arc<Seat>)> {
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |seat: &Arc<Seat>| seat.instance.name == name && !seat.is_removed.load(Relaxed);
+        let place = seats.iter().position(is_it)?;
+        Some((place, Arc::clone(&seats[place])))
+    }
+
+    /// The seat at this place, also if its device was removed.
+    pub(crate) fn seat(&self, place: usize) -> Option<Arc<Seat>> {
+        self.seats.read().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
+    }
+
+    /// Adds a device and switches it on.
+    ///
+    /// # Errors
+    /// [`AddError`]; the fleet is as it was then.
+    pub async fn add(&self, device: &profile::Device) -> Result<(), AddError> {
+        let mut recruiting = self.recruiting.lock().await;
+        if self.find(&device.name).is_some() {
+            return Err(AddError::Taken(device.name.clone()));
+        }
+        let known = self.account_of_removed(&device.name).filter(|_| device.account.is_none());
+        let account = match known {
+            Some(account) => account,
+            None => accounts::for_new_device(device, &self.domain, &mut recruiting).await?,
+        };
+        let person = recruiting.person.clone();
+        let owner = person.as_ref().map(|person| &person.jid);
+        let seat = Seat::new(recruiting.seed, device, Some(account), None, owner);
+        if let (Some(person), Some(friend)) = (person.clone(), seat.friend())
+            && seat.instance.owners.contains(&person.jid)
+        {
+            let befriending =
+                super::befriend::befriend(Arc::clone(&recruiting.connector), person, vec![friend]);
+            recruiting.befriending.retain(|task| !task.0.is_finished());
+            recruiting.befriending.push(AbortOnDrop(tokio::spawn(befriending)));
+        }
+        let place = {
+            let mut seats = self.seats.write().unwrap_or_else(PoisonError::into_inner);
+            self.health.add(&device.name);
+            seats.push(Arc::new(seat));
+            seats.len() - 1
+        };
+        // It fails only if the fleet is being stopped.
+        _ = self.launches.send(place);
+        Ok(())
+    }
+
+    /// Removes the device at this place, which says goodbye first. Its account stays at the server.
+    pub(crate) async fn remove(&self, place: usize) {
+        let Some(seat) = self.seat(place) else { return };
+        seat.is_removed.store(true, Relaxed);
+        self.health.remove(place);
+        seat.command(Command::Stop).await;
+    }
+
+    /// The account of a device of this name that was in the fleet before.
+    fn account_of_removed(&self, name: &str) -> Option<Account> {
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        let before = seats.iter().rev().find(|seat| seat.instance.name == name)?;
+        before.instance.account.clone()
+    }
+
+    fn lock_pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pace {
+    /// Seconds of the world in each second of real time, standing still included.
+    pub fn effective(self) -> f64 {
+        if self.is_paused { 0.0 } else { self.speed }
+    }
+}
+
+impl Seat {
+    pub(super) fn new(
+        seed: u64,
+        device: &profile::Device,
+        account: Option<Account>,
+        wireless: Option<(Memory, Address)>,
+        person: Option<&BareJid>,
+    ) -> Self {
+        let owners = match (&*device.owners, person) {
+            ([], Some(person)) => vec![person.clone()],
+            (owners, _) => owners.to_vec(),
+        };
+        let instance = Instance {
+            name: device.name.clone(),
+            seed,
+            serial: device.serial.clone(),
+            epoch: super::wall_clock(),
+            speed: 1.0,
+            starts: device.starts.clone(),
+            account,
+            owners,
+            commissioning: device.commissioning,
+            key: wireless.as_ref().and_then(|(memory, _)| memory.key()),
+            stored: None,
+            access: device.access.clone(),
+            addressing: device.addressing.clone(),
+            actuators: device.actuators,
+        };
+        Self {
+            definition: Arc::clone(&device.definition),
+            instance,
+            tags: device.tags.clone(),
+            wireless,
+            requests: watch::Sender::new(None),
+            is_removed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn friend(&self) -> Option<Friend> {
+        Some(Friend {
+            jid: self.instance.account.as_ref()?.jid.clone(),
+            name: self.instance.name.clone(),
+            group: self.definition.title.clone(),
+        })
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.is_removed.load(Relaxed)
+    }
+
+    /// Takes the seat for a new task.
+    pub(super) fn take(&self) -> mpsc::Receiver<Request> {
+        let (sender, receiver) = mpsc::channel(COMMANDS);
+        self.requests.send_replace(Some(sender));
+        receiver
+    }
+
+    /// Does something to the device; waits while it has too many requests before it. Returns whether it is switched
+    /// on.
+    pub(crate) async fn command(&self, command: Command) -> bool {
+        self.send(Request::Do(command)).await
+    }
+
+    /// Looks at the device once it has done everything it was told; `None` if it is not switched on.
+    pub(crate) async fn look(&self) -> Option<Look> {
+        let (reply, look) = oneshot::channel();
+        if self.send(Request::Look(reply)).await { look.await.ok() } else { None }
+    }
+
+    /// Waits until a condition holds for the device while it is switched on, however often that is.
+    pub(crate) async fn wait(&self, wanted: &Wanted) -> Look {
+        let mut tasks = self.requests.subscribe();
+        loop {
+            tasks.mark_unchanged();
+            let (reply, look) = oneshot::channel();
+            if self.send(Request::Watch(Watch { wanted: wanted.clone(), reply })).await
+                && let Ok(look) = look.await
+            {
+                return look;
+            }
+            // It cannot fail: the sender is part of this seat.
+            _ = tasks.changed().await;
+        }
+    }
+
+    async fn send(&self, request: Request) -> bool {
+        let sender = self.requests.borrow().clone();
+        match sender {
+            Some(sender) => sender.send(request).await.is_ok(),
+            None => false,
+        }
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
