@@ -157,7 +157,7 @@ async def test_a_device_that_is_not_there_is_told_with_what_is(air, fleet, owner
     text = await code(things, things.names[0])
     address = await things.advertising()
     elsewhere = text.replace(address, "C0:FF:EE:00:00:01")
-    arguments = (*account(owner, things.server), "--timeout", "1s")
+    arguments = (*account(owner, things.server), "--timeout", "3s")
     status, told, complaints = await run(air, elsewhere, *arguments)
     assert status == 1
     assert told[-1]["failure"]["step"] == "find"
