@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Commissioning is measured over the air of the tests, which is Python; it takes --json and --samples.
+# Commissioning is measured over the air of the tests, which is Python; it takes --json, --samples and --crowds.
 commissioning() {
     cargo build --release --quiet --bin thingfleet
     THINGFLEET_BIN=${CARGO_TARGET_DIR:-target}/release/thingfleet .venv/bin/python bench/commissioning.py "$@"

@@ -50,7 +50,8 @@ if cargo build --bin thingfleet; then
     wait $ejabberd || failed+=(ejabberd)
     printf '\n== ejabberd\n'
     cat "$logs/ejabberd"
-    run bluetooth .venv/bin/python -m pytest -q tests/bluetooth
+    # They wait more than they compute: for devices that give up, and for controllers that do not answer.
+    run bluetooth .venv/bin/python -m pytest -q -n 4 --dist worksteal tests/bluetooth
     run control .venv/bin/python -m pytest -q tests/control
     run fleet .venv/bin/python -m pytest -q tests/fleet
 else

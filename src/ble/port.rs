@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 use thingfleet_device::commissioning::{
     gatt::{AttError, Characteristic, Write},
+    pairing::PairingFailure,
     qr::Address,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -73,6 +74,12 @@ impl Port {
         is_news
     }
 
+    /// Whether it was told last that the peripheral can be found, or that a client came.
+    pub(super) fn was_up(&self) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*told, None | Some(State::Advertising { .. }))
+    }
+
     /// Tells that it can be found.
     pub(super) async fn advertising(&self, adapter: &str, address: Address) {
         self.state(State::Advertising { adapter: adapter.to_owned(), address }).await;
@@ -87,6 +94,11 @@ impl Port {
     /// Tells that it is gone.
     pub(super) async fn client_gone(&self) {
         self.tell(RadioEvent::ClientGone).await;
+    }
+
+    /// Tells that it tried to pair, and is not paired.
+    pub(super) async fn pairing_failed(&self, why: PairingFailure) {
+        self.tell(RadioEvent::PairingFailed(why)).await;
     }
 
     /// Hands in a whole value, and waits for the answer.

@@ -5,7 +5,10 @@ use super::{
     port::{Order, Port},
 };
 use std::{future::pending, sync::Arc};
-use thingfleet_device::commissioning::gatt::{AttError, Characteristic, Write};
+use thingfleet_device::commissioning::{
+    gatt::{AttError, Characteristic, Write},
+    pairing::PairingFailure,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -27,6 +30,8 @@ pub enum RadioEvent {
     ClientGone,
     /// A client read a characteristic, and has its answer.
     Read(Characteristic),
+    /// The client tried to pair, and is not paired.
+    PairingFailed(PairingFailure),
     /// A client wrote a value; the answer goes to [`Radio::answer`] by way of the driver.
     Write(Write, oneshot::Sender<Result<(), AttError>>),
 }

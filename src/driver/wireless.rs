@@ -100,6 +100,7 @@ impl Wireless {
                 RadioEvent::ClientConnected => Happened::Input(Input::ClientConnected),
                 RadioEvent::ClientGone => Happened::Input(Input::ClientGone),
                 RadioEvent::Read(characteristic) => Happened::Read(characteristic),
+                RadioEvent::PairingFailed(why) => Happened::Input(Input::PairingFailed(why)),
                 RadioEvent::Write(write, answer) => {
                     self.radio.owes(answer);
                     Happened::Input(Input::GattWrite(write))

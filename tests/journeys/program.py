@@ -142,7 +142,11 @@ class Program:
 
     def told(self, kind):
         """The events of a kind so far."""
-        return [event for event in self.events if event.get("event") == kind]
+        return self.told_since(0, kind)
+
+    def told_since(self, since, kind):
+        """The events of a kind from `since` on."""
+        return [event for event in self.events[since:] if event.get("event") == kind]
 
     async def online(self, since=0, deadline=DEADLINE):
         """Waits until the device is online."""

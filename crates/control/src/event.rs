@@ -168,6 +168,9 @@ pub struct CommissioningStep {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// What a person can do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<String>,
 }
 
 /// What a stream of events says in place of events that are not kept any more: `event: gap`.
@@ -292,6 +295,11 @@ impl CommissioningStep {
             Step::Entered(stage) => Self { stage: Some(stage.name().to_owned()), ..Self::default() },
             Step::ClientConnected => named("client-connected"),
             Step::ClientGone => named("client-gone"),
+            Step::PairingFailed(why) => Self {
+                why: Some(why.to_string()),
+                next_step: Some(why.next_step().to_owned()),
+                ..named("pairing-failed")
+            },
             Step::Written(characteristic) => {
                 Self { characteristic: Some(characteristic.name().to_owned()), ..named("written") }
             }
@@ -307,9 +315,12 @@ impl CommissioningStep {
             Step::NetworkFailed { ssid, why } => Self {
                 ssid: Some(ssid.clone()),
                 why: Some(why.describe().to_owned()),
+                next_step: Some(why.next_step().to_owned()),
                 ..named("network-failed")
             },
-            Step::GaveUp { why } => Self { why: Some(why.clone()), ..named("gave-up") },
+            Step::GaveUp { why, next_step } => {
+                Self { why: Some(why.clone()), next_step: Some((*next_step).to_owned()), ..named("gave-up") }
+            }
             Step::Reset => named("reset"),
         }
     }

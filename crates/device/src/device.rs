@@ -191,6 +191,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             Input::Release(channel) => self.world.release(self.now, channel),
             Input::ClientConnected => self.client_connected(),
             Input::ClientGone => self.client_gone(),
+            Input::PairingFailed(why) => self.pairing_failed(why),
             Input::GattWrite(write) => self.gatt_write(&write),
             Input::NetworkUp => self.network_up(),
             Input::NetworkDown(failure) => self.network_down(failure),

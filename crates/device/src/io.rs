@@ -5,6 +5,7 @@ use crate::{
         credentials::{Network, Stored},
         gatt::{AttError, Write},
         journey::{NetworkFailure, Step},
+        pairing::PairingFailure,
     },
     definition::ChannelId,
     fault::{
@@ -50,6 +51,8 @@ pub enum Input {
     ClientConnected,
     /// That client is gone, with whatever it had not finished.
     ClientGone,
+    /// That client tried to pair, and is not paired.
+    PairingFailed(PairingFailure),
     /// A client wrote a value. It is answered with [`Output::GattAnswer`] before anything else is waited for.
     GattWrite(Write),
     /// The network asked for with [`Output::JoinNetwork`] is joined.

@@ -130,12 +130,22 @@ impl Reporter {
                 let missing: Vec<_> = missing.iter().map(|characteristic| characteristic.name()).collect();
                 tracing::warn!(device, missing = missing.join(", "), "Setup Done came too early");
             }
+            Step::PairingFailed(why) => {
+                tracing::warn!(device, %why, next_step = why.next_step(), "a client could not pair");
+            }
             Step::NetworkFailed { ssid, why } => {
-                tracing::warn!(device, ssid, why = why.describe(), "the device is not in its network");
+                let next_step = why.next_step();
+                tracing::warn!(
+                    device,
+                    ssid,
+                    why = why.describe(),
+                    next_step,
+                    "the device is not in its network"
+                );
                 self.slot.lock().network_failure = Some(format!("{}: {ssid}", why.describe()));
             }
-            Step::GaveUp { why } => {
-                tracing::warn!(device, why, "the device gave up and waits for a client again");
+            Step::GaveUp { why, next_step } => {
+                tracing::warn!(device, why, next_step, "the device gave up and waits for a client again");
             }
             Step::Reset => tracing::info!(device, "reset to factory settings"),
             Step::ClientConnected | Step::ClientGone | Step::Written(_) => {
