@@ -17,12 +17,13 @@ async def journey(program, device, client, account, home):
     """Commissions a device by the program itself; gives milliseconds by step, and of the whole."""
     home.mkdir()
     code = await program.output("qr", device, "--text")
-    status, told, complaints = await commissioner(code.strip(), *account(), home, client)
+    # Eight clients of one bluetoothd in an emulated machine take longer than a step may, and are to be measured.
+    status, told, complaints = await commissioner(code.strip(), *account(), home, client, "--timeout", "2min")
     assert status == 0, complaints
     return {**{step["step"]: step["ms"] for step in told[-1]["steps"]}, "whole": told[-1]["ms"]}
 
 
-async def test_commissioning_alone_and_eight_at_once(fleet, account, measure, tmp_path):
+async def test_commissioning_alone_and_eight_at_once(stack, fleet, account, measure, tmp_path):
     program = await fleet("lamp", SAMPLES, DEVICES[:1])
     alone = []
     since = 0
