@@ -9,7 +9,15 @@ commissioning() {
     THINGFLEET_BIN=${CARGO_TARGET_DIR:-target}/release/thingfleet .venv/bin/python bench/commissioning.py "$@"
 }
 
+# The same over bluetoothd, in the guest of `make test-ble`; it takes --samples.
+bluez() {
+    [ "${1:-}" = --samples ] && export THINGFLEET_SAMPLES=$2
+    scripts/setup.sh test-ble
+    THINGFLEET_PROFILE=release THINGFLEET_CLIENTS=8 scripts/test-ble.sh -q bench.py
+}
+
 case " $* " in
+*" --only bluez "*) bluez "${@:3}" ;;
 *" --only commissioning "*) commissioning "${@:3}" ;;
 *" --only "*) cargo run --release --quiet --package thingfleet-bench -- "$@" ;;
 *" --json "*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning --json ;;

@@ -161,6 +161,9 @@ impl Central for BlueZ {
             let agent = session.register_agent(Agent::default()).await.map_err(|error| trouble(&error))?;
             let connection = self.connection.as_mut().ok_or(AirError::Lost)?;
             connection.agent = Some(agent);
+            // While bluetoothd still looks for services, it forgets to answer (5.66): it has one request at a time on
+            // its desk for both. Discovery needs no encryption.
+            connection.device.services().await.map_err(|error| operation(&error))?;
             if connection.device.is_paired().await.map_err(|error| operation(&error))? {
                 return Ok(());
             }
