@@ -220,14 +220,14 @@ fn print_json(kind: &str, value: &impl serde::Serialize) -> std::io::Result<()> 
 impl From<&Devices> for Selection {
     fn from(devices: &Devices) -> Self {
         let Devices { name, kind, tag } = devices.clone();
-        Self { name, kind, tag }
+        Self { name, kind, tag, ..Self::default() }
     }
 }
 
 impl From<&Named> for Selection {
     fn from(named: &Named) -> Self {
         let Named { name, kind, tag } = named.clone();
-        Self { name: Some(name), kind, tag }
+        Self { name: Some(name), kind, tag, ..Self::default() }
     }
 }
 
