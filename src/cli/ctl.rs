@@ -7,9 +7,10 @@ mod place;
 mod table;
 mod traffic;
 
+pub(super) use place::Place;
+
 use super::{Failure, Global, duration, output, runtime, signals::Signals};
 use clap::{Args, Subcommand};
-use place::Place;
 use std::time::Duration;
 use thingfleet_control::{
     client::{Client, ClientError},
