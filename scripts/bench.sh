@@ -9,9 +9,15 @@ commissioning() {
     THINGFLEET_BIN=${CARGO_TARGET_DIR:-target}/release/thingfleet .venv/bin/python bench/commissioning.py "$@"
 }
 
+# The dashboard is measured without a terminal; it takes --json.
+dashboard() {
+    cargo bench --quiet --package thingfleet-tui --bench frames -- "$@"
+}
+
 case " $* " in
+*" --only dashboard "*) dashboard "${@:3}" ;;
 *" --only commissioning "*) commissioning "${@:3}" ;;
 *" --only "*) cargo run --release --quiet --package thingfleet-bench -- "$@" ;;
-*" --json "*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning --json ;;
-*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning ;;
+*" --json "*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning --json && dashboard --json ;;
+*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning && dashboard ;;
 esac
