@@ -187,6 +187,9 @@ impl Driver {
             match self.device.poll_output() {
                 Output::OpenStream(account) => self.session.open(&account),
                 Output::CloseStream => self.session.close(),
+                Output::CutStream(how) => self.session.cut(how),
+                Output::SendRaw(text) => self.session.send_raw(text),
+                Output::Impair(link) => self.session.impair(link),
                 Output::Send(stanza) => {
                     self.reporter.sent(now, &stanza);
                     self.session.send(stanza);

@@ -8,6 +8,7 @@ pub mod connect;
 mod dns;
 pub mod failure;
 mod frame;
+pub mod impaired;
 pub mod link;
 mod negotiate;
 mod pipe;

@@ -66,6 +66,7 @@ pub(crate) fn device(
         access: Access::Presence,
         addressing: Addressing::Pep,
         actuators: ActuatorMode::Auto,
+        faults: Vec::new(),
         tags: Vec::new(),
     }
 }

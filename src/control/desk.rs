@@ -31,7 +31,9 @@ use thingfleet_control::{
 use thingfleet_device::{
     condition::ConditionError,
     definition::{Channel, ChannelId, Role},
+    fault::{Active, Kind},
     instance::Commissioning,
+    io::FaultId,
     value::Secret,
 };
 use tokio::{sync::watch, time::timeout};
@@ -235,6 +237,13 @@ async fn carry_out(seat: &Seat, command: &Command) -> Result<(), (String, &'stat
         Command::Reset {} => vec![Do::Reset],
         Command::Offline {} => vec![Do::Offline],
         Command::Online {} => vec![Do::Online],
+        Command::Fault { fault } => {
+            let (fault, lasts) = fault.for_definition(&seat.definition).map_err(|problem| {
+                (problem.to_string(), "see `GET /v1/faults` for the kinds and their settings")
+            })?;
+            vec![Do::Fault(fault.into(), lasts)]
+        }
+        Command::Clear { id, kind } => to_clear(seat, *id, kind.as_deref()).await?,
     };
     if !seat.steer(driver::Order { command: command.clone(), acts }).await {
         return Err(("it is not switched on".to_owned(), "wait until it is"));
@@ -242,6 +251,28 @@ async fn carry_out(seat: &Seat, command: &Command) -> Result<(), (String, &'stat
     // It answers once it has done everything before.
     let look = seat.look().await;
     look.map(drop).ok_or_else(|| ("it was switched off meanwhile".to_owned(), "look at its state"))
+}
+
+/// The faults that are to end: one, those of a kind, or all.
+async fn to_clear(
+    seat: &Seat,
+    id: Option<u32>,
+    kind: Option<&str>,
+) -> Result<Vec<driver::Command>, (String, &'static str)> {
+    let end = |id| driver::Command::ClearFault(Some(id));
+    match (id, kind) {
+        (None, None) => Ok(vec![driver::Command::ClearFault(None)]),
+        (Some(id), None) => Ok(vec![end(FaultId(id))]),
+        (id, Some(kind)) => {
+            let see = "see `GET /v1/faults` for the kinds";
+            let kind = Kind::with_id(kind).ok_or_else(|| (format!("there is no fault {kind:?}"), see))?;
+            let faults = seat.look().await.map(|look| look.faults).unwrap_or_default();
+            let wanted = |active: &&Active| {
+                active.fault.kind() == kind && id.is_none_or(|id| active.id == FaultId(id))
+            };
+            Ok(faults.iter().filter(wanted).map(|active| end(active.id)).collect())
+        }
+    }
 }
 
 fn channel_of<'s>(seat: &'s Seat, name: &str) -> Result<(ChannelId, &'s Channel), (String, &'static str)> {

@@ -51,6 +51,7 @@ pub(super) fn described(new: &NewDevice, present: &[(usize, Arc<Seat>)]) -> Resu
         access: Access::default(),
         addressing: Addressing::Pep,
         actuators: ActuatorMode::Auto,
+        faults: Vec::new(),
         tags: new.tags.clone(),
         definition,
         definition_name,

@@ -11,13 +11,16 @@ use crate::{
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use thingfleet_control::{
     event,
+    fault::{ActiveFault, FaultSpec},
     snapshot::{Bluetooth, Channel, Counters, Device, Entry, Fleet, State, Trouble},
 };
 use thingfleet_device::{
     commissioning::journey::Stage,
     definition::{ChannelId, Definition},
+    fault::Active,
     io::Session,
     model::Origin,
+    time::Instant,
     value::Value,
 };
 
@@ -27,7 +30,7 @@ const BY: &str = "control";
 /// What a device told, in the vocabulary; `definition` is the device's.
 pub fn told(notice: &Notice, definition: &Definition) -> event::What {
     match &notice.what {
-        What::Event(event) => event::What::of(event, definition),
+        What::Event(event) => event::What::of(event, notice.at, definition),
         What::Bluetooth(state) => event::What::Bluetooth(bluetooth(state)),
         What::Led(colour) => event::What::Led { colour: (*colour).into() },
         What::Steered(command) => event::What::Steered { by: BY.to_owned(), command: command.clone() },
@@ -119,6 +122,7 @@ pub(super) fn as_looked(crew: &Crew, place: usize, seat: &Seat, look: Option<Loo
         world_seconds: look.world.as_secs_f64(),
         lag_seconds: look.lag.as_secs_f64(),
         channels: definition.channels().zip(&look.values).map(channel).collect(),
+        faults: look.faults.iter().map(|active| fault(active, look.at, definition)).collect(),
         counters: counters(&standing.counts),
     }
 }
@@ -131,8 +135,8 @@ pub(super) fn switched_off(seat: &Seat) -> Look {
         (own.unwrap_or(&channel.starts).clone(), Origin::Behaviour, Duration::ZERO)
     };
     Look {
-        at: thingfleet_device::time::Instant::START,
-        world: thingfleet_device::time::Instant::START,
+        at: Instant::START,
+        world: Instant::START,
         lag: Duration::ZERO,
         session: Session::Stopped,
         stage: None,
@@ -140,6 +144,7 @@ pub(super) fn switched_off(seat: &Seat) -> Look {
         bluetooth: None,
         jid: None,
         values: seat.definition.channels().map(value).collect(),
+        faults: Vec::new(),
     }
 }
 
@@ -149,6 +154,15 @@ pub(super) fn state(standing: &Standing) -> State {
         Some(session) => session.into(),
         None if standing.is_restarting => State::Restarting,
         None => State::Off,
+    }
+}
+
+fn fault(active: &Active, now: Instant, definition: &Definition) -> ActiveFault {
+    ActiveFault {
+        id: active.id.0,
+        since_seconds: active.since.as_secs_f64(),
+        left_seconds: active.until.map(|until| until.since(now).as_secs_f64()),
+        fault: FaultSpec::of(&active.fault, definition),
     }
 }
 

@@ -11,7 +11,8 @@ use thingfleet_device::{
     condition::{Condition, ConditionError},
     definition::{Behaviour, Channel, ChannelId, ChoiceOption, Definition, Kind, PublishPolicy, Role},
     device::Device,
-    io::{Input, Session},
+    fault::{Active, Fault},
+    io::{FaultId, Input, Session},
     model::Origin,
     time::Instant,
     unit::Unit,
@@ -43,6 +44,10 @@ pub enum Command {
     Online,
     /// Lets time pass at this speed in its world; zero stops it.
     Pace(f64),
+    /// Lets something go wrong, for so long or until it is cleared.
+    Fault(Box<Fault>, Option<Duration>),
+    /// Ends this fault, or all.
+    ClearFault(Option<FaultId>),
     /// Says goodbye and leaves.
     Stop,
 }
@@ -86,6 +91,8 @@ pub(crate) struct Look {
     pub(crate) jid: Option<String>,
     /// The values of its channels in order, where they come from, and how long they have been there.
     pub(crate) values: Vec<(Value, Origin, Duration)>,
+    /// What is wrong with it.
+    pub(crate) faults: Vec<Active>,
 }
 
 /// A condition over a device: over its channels, and over `state`, `stage` and `led` where it has no channels of
@@ -121,6 +128,7 @@ impl Look {
             bluetooth: bluetooth.filter(|_| session == Session::Commissioning),
             jid: device.instance().account.as_ref().map(|account| account.jid.as_str().to_owned()),
             values: device.definition().channels().map(value).collect(),
+            faults: device.faults().to_vec(),
             session,
         }
     }
@@ -201,6 +209,8 @@ impl From<Command> for Input {
             Command::Offline => Self::Offline,
             Command::Online => Self::Online,
             Command::Pace(speed) => Self::Pace(speed),
+            Command::Fault(fault, lasts) => Self::Fault(fault, lasts),
+            Command::ClearFault(only) => Self::ClearFault(only),
             Command::Stop => Self::Stop,
         }
     }

@@ -75,6 +75,9 @@ impl Wireless {
             Output::Erase => self.memory.erase(),
             Output::OpenStream(_)
             | Output::CloseStream
+            | Output::CutStream(_)
+            | Output::SendRaw(_)
+            | Output::Impair(_)
             | Output::Send(_)
             | Output::RequestSetup
             | Output::ReleaseSetup

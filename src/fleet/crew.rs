@@ -341,6 +341,7 @@ impl Seat {
             access: device.access.clone(),
             addressing: device.addressing.clone(),
             actuators: device.actuators,
+            faults: device.faults.clone(),
         };
         Self {
             definition: Arc::clone(&device.definition),

@@ -6,6 +6,7 @@
 use super::{
     connect::Connector,
     failure::{self, OpenError},
+    impaired::{Impaired, Shape},
     link::Link,
     pipe::{Pipe, Received},
 };
@@ -20,8 +21,14 @@ use sasl::{
         scram::{Sha1, Sha256},
     },
 };
-use std::{borrow::Cow, collections::VecDeque, str::FromStr, sync::Arc};
-use thingfleet_device::{instance::Account, ns, stream_management::StreamManagement, xml::Element};
+use std::{borrow::Cow, collections::VecDeque, io, str::FromStr, sync::Arc};
+use thingfleet_device::{
+    fault::link::{Impairments, Refused},
+    instance::Account,
+    ns,
+    stream_management::StreamManagement,
+    xml::Element,
+};
 use thingfleet_schema::profile::Security;
 use tokio::{io::BufReader, time};
 use tokio_xmpp::xmlstream::{
@@ -66,8 +73,17 @@ pub(super) async fn open(
     connector: Arc<Connector>,
     account: Account,
     resume: Option<Element>,
+    shape: Shape,
 ) -> Result<Opened, OpenError> {
+    let Impairments { slow_start, refused, .. } = shape.get();
+    if !slow_start.is_zero() {
+        time::sleep(slow_start).await;
+    }
+    if let Some(refused) = refused {
+        return Err(refusal(refused, account.jid.domain()));
+    }
     let link = connector.tcp(account.jid.domain()).await?;
+    let link: Link = Box::new(Impaired::new(link, shape));
     let limit = connector.timeouts().sign_on;
     let sign_on = async {
         let (features, stream) = secure(&connector, link, account.jid.domain()).await?;
@@ -76,6 +92,23 @@ pub(super) async fn open(
     };
     let out_of_time = |_| OpenError::TimedOut { seconds: limit.as_secs() };
     time::timeout(limit, sign_on).await.map_err(out_of_time)?
+}
+
+/// What a device meets that is to find no server.
+fn refusal(refused: Refused, domain: &str) -> OpenError {
+    match refused {
+        Refused::NoNetwork => {
+            OpenError::Unreachable { to: domain.to_owned(), source: io::ErrorKind::NetworkUnreachable.into() }
+        }
+        Refused::NoName => OpenError::Unresolved {
+            host: domain.to_owned(),
+            why: "no such name, as a fault wants it".to_owned(),
+        },
+        Refused::Tls => OpenError::Tls(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the certificate is refused, as a fault wants it",
+        )),
+    }
 }
 
 /// Connects and secures a stream without signing on.

@@ -87,6 +87,12 @@ impl Pipe {
         self.flushed = false;
     }
 
+    /// Queues bytes as they are.
+    pub(super) fn queue_raw(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.flushed = false;
+    }
+
     /// Queues the end of the stream.
     pub(super) fn queue_footer(&mut self) {
         self.out.push_str("</stream:stream>");

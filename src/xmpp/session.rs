@@ -7,6 +7,7 @@
 use super::{
     connect::Connector,
     failure::{self, OpenError},
+    impaired::Shape,
     negotiate::{self, Opened, Outcome},
     pipe::{Pipe, Received, Refused},
 };
@@ -19,6 +20,7 @@ use std::{
     task::{Context, Poll},
 };
 use thingfleet_device::{
+    fault::link::{Cut, Impairments},
     instance::Account,
     io::StreamFailure,
     jid::BareJid,
@@ -62,6 +64,14 @@ pub struct Session {
     bound: Option<(BareJid, String)>,
     /// Stanzas of the negotiation, delivered after [`SessionEvent::Up`].
     early: VecDeque<Element>,
+    /// How its bytes fare.
+    shape: Shape,
+    /// The account it was opened for last.
+    account: Option<Account>,
+    /// Somebody else who uses that account.
+    rival: Option<Box<Session>>,
+    /// Streams that were cut in silence: the server goes on believing in them.
+    silent: Vec<Pipe>,
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<Opened, OpenError>> + Send>>;
@@ -75,9 +85,18 @@ type Opening = Pin<Box<dyn Future<Output = Result<Opened, OpenError>> + Send>>;
 /// ```
 enum State {
     Idle,
-    Opening { attempt: Opening, jid: BareJid },
+    /// Broken off, which is to be told.
+    Cut,
+    Opening {
+        attempt: Opening,
+        jid: BareJid,
+    },
     Up(Box<Live>),
-    Closing { pipe: Box<Pipe>, deadline: Pin<Box<Sleep>>, shut: bool },
+    Closing {
+        pipe: Box<Pipe>,
+        deadline: Pin<Box<Sleep>>,
+        shut: bool,
+    },
 }
 
 /// An open stream and its watch.
@@ -92,6 +111,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.state {
             State::Idle => "idle",
+            State::Cut => "cut",
             State::Opening { .. } => "opening",
             State::Up(_) => "up",
             State::Closing { .. } => "closing",
@@ -109,17 +129,26 @@ impl Session {
             management: StreamManagement::new(UNACKED),
             bound: None,
             early: VecDeque::new(),
+            shape: Shape::default(),
+            account: None,
+            rival: None,
+            silent: Vec::new(),
         }
     }
 
     /// Starts opening a stream, giving up whatever stream there is; resumes the last session of this account if the
     /// server still has it. [`Self::next`] does the work and tells the outcome.
     pub fn open(&mut self, account: &Account) {
+        if self.shape.get().forgets_session {
+            self.forget();
+        }
+        self.account = Some(account.clone());
         if self.bound.as_ref().is_some_and(|(jid, _)| *jid != account.jid) {
             self.forget();
         }
         let resume = self.management.resume();
-        let attempt = Box::pin(negotiate::open(self.connector.clone(), account.clone(), resume));
+        let attempt =
+            Box::pin(negotiate::open(self.connector.clone(), account.clone(), resume, self.shape.clone()));
         self.state = State::Opening { attempt, jid: account.jid.clone() };
     }
 
@@ -138,6 +167,36 @@ impl Session {
             let deadline = Box::pin(sleep_until(Instant::now() + self.connector.timeouts().close));
             self.state = State::Closing { pipe, deadline, shut: false };
         }
+    }
+
+    /// Breaks the stream off, or the attempt to open it; [`Self::next`] then tells that it is lost.
+    pub fn cut(&mut self, how: Cut) {
+        match (std::mem::replace(&mut self.state, State::Cut), how) {
+            (State::Up(live), Cut::Silent) if self.shape.get().keeps_silent => self.silent.push(live.pipe),
+            (State::Up(_) | State::Opening { .. }, _) => {}
+            (other @ (State::Idle | State::Cut | State::Closing { .. }), _) => self.state = other,
+        }
+        self.early.clear();
+    }
+
+    /// Queues bytes that need not be a stanza, or XML.
+    pub fn send_raw(&mut self, text: &str) {
+        if let State::Up(live) = &mut self.state {
+            live.pipe.queue_raw(text);
+        }
+    }
+
+    /// Lets the link be like this from now on.
+    pub fn impair(&mut self, link: Impairments) {
+        if !link.keeps_silent {
+            self.silent.clear();
+        }
+        if !link.has_rival
+            && let Some(rival) = &mut self.rival
+        {
+            rival.close();
+        }
+        self.shape.set(link);
     }
 
     /// Whether stanzas can be sent.
@@ -169,9 +228,15 @@ impl Session {
 
     /// The poll behind [`Self::next`].
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<SessionEvent> {
+        let Impairments { is_stalled, has_rival, .. } = self.shape.get();
+        self.poll_rival(cx, has_rival);
         loop {
             match &mut self.state {
+                _ if is_stalled => return Poll::Pending,
                 State::Idle => return Poll::Pending,
+                State::Cut => {
+                    return Poll::Ready(self.down(OpenError::Lost("the connection broke".to_owned())));
+                }
                 State::Closing { .. } => match self.poll_closed(cx) {
                     Poll::Ready(()) | Poll::Pending => return Poll::Pending,
                 },
@@ -189,6 +254,26 @@ impl Session {
                     Poll::Ready(Ok(None)) => {}
                     Poll::Ready(Err(error)) => return Poll::Ready(self.down(error)),
                 },
+            }
+        }
+    }
+
+    /// Lets somebody else sign on as the same client while this session is up, and stay until that is over.
+    fn poll_rival(&mut self, cx: &mut Context<'_>, is_wanted: bool) {
+        if is_wanted
+            && self.rival.is_none()
+            && self.is_up()
+            && let Some(account) = &self.account
+        {
+            let mut rival = Box::new(Self::new(Arc::clone(&self.connector)));
+            rival.open(account);
+            self.rival = Some(rival);
+        }
+        if let Some(rival) = &mut self.rival {
+            // It only has to be there; what it hears is of no interest.
+            while rival.poll_next(cx).is_ready() {}
+            if !is_wanted && matches!(rival.state, State::Idle) {
+                self.rival = None;
             }
         }
     }

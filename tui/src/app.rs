@@ -6,6 +6,7 @@
 pub mod device;
 pub mod fleet;
 mod go;
+pub mod library;
 mod mouse;
 pub mod overlay;
 pub mod steer;
@@ -19,6 +20,7 @@ use crate::{
 use crossterm::event::{KeyEvent, MouseEvent};
 use device::DeviceScreen;
 use fleet::FleetScreen;
+use library::LibraryScreen;
 use overlay::Overlay;
 use ratatui::layout::Rect;
 use std::{sync::Arc, time::Duration};
@@ -43,6 +45,8 @@ pub enum Screen {
     Traffic,
     /// What any device told.
     Log,
+    /// What can go wrong.
+    Faults,
     /// The QR code of a device.
     Code,
 }
@@ -173,6 +177,8 @@ pub struct App {
     pub traffic: Stream<Exchange>,
     /// Whether what the cursor of the traffic is on has the whole screen.
     pub is_traffic_large: bool,
+    /// The library of faults.
+    pub library: LibraryScreen,
     /// What is in front of the screen.
     pub overlay: Option<Overlay>,
     /// What the last line says.
@@ -189,7 +195,8 @@ pub struct App {
 
 impl Screen {
     /// All screens, in the order of their keys.
-    pub const ALL: [Self; 5] = [Self::Fleet, Self::Device, Self::Traffic, Self::Log, Self::Code];
+    pub const ALL: [Self; 6] =
+        [Self::Fleet, Self::Device, Self::Traffic, Self::Log, Self::Faults, Self::Code];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -198,6 +205,7 @@ impl Screen {
             Self::Device => "device",
             Self::Traffic => "traffic",
             Self::Log => "log",
+            Self::Faults => "faults",
             Self::Code => "code",
         }
     }
@@ -217,6 +225,7 @@ impl App {
             log: Stream::default(),
             traffic: Stream::default(),
             is_traffic_large: false,
+            library: LibraryScreen::default(),
             overlay: None,
             notice: None,
             deeds: Deeds::default(),
@@ -247,7 +256,7 @@ impl App {
     pub fn drawn(&mut self, shown: Shown) {
         match self.screen {
             Screen::Fleet => self.fleet.offset = shown.offset,
-            Screen::Device | Screen::Traffic | Screen::Log | Screen::Code => {}
+            Screen::Device | Screen::Traffic | Screen::Log | Screen::Faults | Screen::Code => {}
         }
         self.shown = shown;
         self.is_stale = false;
@@ -297,7 +306,7 @@ impl App {
             None => keys::find(key, |scope| scope.is_on(screen)),
             Some(Overlay::Help { .. }) => keys::find(key, |scope| scope == Scope::Everywhere),
             Some(Overlay::Question(_)) => keys::find(key, |scope| scope == Scope::Question),
-            Some(Overlay::Filter(_) | Overlay::Palette(_) | Overlay::Value(_)) => {
+            Some(Overlay::Filter(_) | Overlay::Palette(_) | Overlay::Value(_) | Overlay::Fault(_)) => {
                 match keys::find(key, |scope| scope == Scope::Prompt) {
                     Some(binding) => Some(binding),
                     None => return self.typed(key),
@@ -389,7 +398,7 @@ impl App {
                 };
                 self.shown.visible.iter().filter(is_unknown).map(ToString::to_string).collect()
             }
-            Screen::Traffic | Screen::Log => Vec::new(),
+            Screen::Traffic | Screen::Log | Screen::Faults => Vec::new(),
         }
     }
 

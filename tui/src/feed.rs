@@ -320,7 +320,12 @@ pub(crate) fn channel(command: &Command) -> Option<&str> {
         | Command::Hold { channel, .. }
         | Command::Release { channel }
         | Command::Set { channel, .. } => Some(channel),
-        Command::Button { .. } | Command::Reset {} | Command::Offline {} | Command::Online {} => None,
+        Command::Button { .. }
+        | Command::Reset {}
+        | Command::Offline {}
+        | Command::Online {}
+        | Command::Fault { .. }
+        | Command::Clear { .. } => None,
     }
 }
 

@@ -136,6 +136,8 @@ pub enum Action {
     Offline,
     /// Lets them come back.
     Online,
+    /// Ends faults.
+    Clear,
     /// Presses the button on a device.
     Press,
     /// Resets to factory settings.
@@ -175,7 +177,8 @@ pub static BINDINGS: &[Binding] = &[
     binding(Everywhere, &[Char('2')], Action::Show(Screen::Device), "the device"),
     binding(Everywhere, &[Char('3'), Char('t')], Action::Show(Screen::Traffic), "the traffic of the device"),
     binding(Everywhere, &[Char('4')], Action::Show(Screen::Log), "the log of events"),
-    binding(Everywhere, &[Char('5'), Char('c')], Action::Show(Screen::Code), "the QR code of the device"),
+    binding(Everywhere, &[Char('5'), Char('x')], Action::Show(Screen::Faults), "the library of faults"),
+    binding(Everywhere, &[Char('6'), Char('c')], Action::Show(Screen::Code), "the QR code of the device"),
     binding(Everywhere, &[Char('j'), Code(KeyCode::Down)], Action::Down, "down"),
     binding(Everywhere, &[Char('k'), Code(KeyCode::Up)], Action::Up, "up"),
     binding(Everywhere, &[Code(KeyCode::PageDown), Ctrl('d')], Action::PageDown, "a page down"),
@@ -215,11 +218,13 @@ pub static BINDINGS: &[Binding] = &[
     steering(Device, &[Char(' ')], Action::Toggle, "switch, press, next option"),
     binding(Device, &[Char('n'), Code(KeyCode::Tab)], Action::NextDevice, "the next device"),
     binding(Device, &[Char('N'), Code(KeyCode::BackTab)], Action::PreviousDevice, "the device before"),
+    steering(Devices, &[Char('X')], Action::Clear, "end the fault under the cursor, or all of the device"),
     steering(Devices, &[Char('o')], Action::Offline, "cut off from the network"),
     steering(Devices, &[Char('O')], Action::Online, "let come back"),
     steering(Devices, &[Char('B')], Action::Press, "press the button on it"),
     steering(Devices, &[Char('R')], Action::Reset, "reset to factory settings"),
     steering(Devices, &[Char('D')], Action::Remove, "remove from the fleet"),
+    steering(Scope::Library, &[Code(KeyCode::Enter)], Action::Open, "set the fault up, and let it happen"),
     binding(Streams, &[Code(KeyCode::Enter)], Action::Open, "open the device, or show the whole stanza"),
     binding(Everywhere, &[Char('y')], Action::Copy, "copy what the cursor is on"),
     binding(Prompt, &[Code(KeyCode::Enter)], Action::Accept, "do it"),
@@ -267,9 +272,12 @@ impl Scope {
             Self::Devices => matches!(screen, Screen::Fleet | Screen::Device),
             Self::Fleet => matches!(screen, Screen::Fleet),
             Self::Device => matches!(screen, Screen::Device),
-            Self::Lists => matches!(screen, Screen::Fleet | Screen::Traffic | Screen::Log),
+            Self::Lists => {
+                matches!(screen, Screen::Fleet | Screen::Traffic | Screen::Log | Screen::Faults)
+            }
             Self::Streams => matches!(screen, Screen::Traffic | Screen::Log),
-            Self::Library | Self::Prompt | Self::Question => false,
+            Self::Library => matches!(screen, Screen::Faults),
+            Self::Prompt | Self::Question => false,
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod feed;
 pub mod filter;
 pub mod keys;
 pub mod listing;
+pub mod plan;
 pub mod roster;
 pub mod run;
 pub mod terminal;

@@ -112,6 +112,8 @@ impl Roster {
             | What::Commissioning(_)
             | What::Led { .. }
             | What::Bluetooth(_)
+            | What::FaultBegan(_)
+            | What::FaultEnded { .. }
             | What::Steered { .. }
             | What::Lagging { .. } => {}
             // Places move, so the whole list is fetched again.

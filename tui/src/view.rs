@@ -2,6 +2,7 @@
 
 mod code;
 mod device;
+mod faults;
 mod fleet;
 mod help;
 mod log;
@@ -24,7 +25,7 @@ use ratatui::{
 };
 
 /// Keys in the last line of each screen, with the fewest words that do.
-const HINTS: [(Screen, &[(Action, &str)]); 5] = [
+const HINTS: [(Screen, &[(Action, &str)]); 6] = [
     (
         Screen::Fleet,
         &[
@@ -54,6 +55,7 @@ const HINTS: [(Screen, &[(Action, &str)]); 5] = [
             (Action::Toggle, "switch"),
             (Action::Hold, "hold"),
             (Action::Undo, "undo"),
+            (Action::Clear, "end faults"),
             (Action::Offline, "cut off"),
             (Action::NextDevice, "next"),
             (Action::Freeze, "freeze"),
@@ -83,6 +85,17 @@ const HINTS: [(Screen, &[(Action, &str)]); 5] = [
             (Action::Freeze, "freeze"),
         ],
     ),
+    (
+        Screen::Faults,
+        &[
+            (Action::Help, "help"),
+            (Action::Back, "back"),
+            (Action::Filter, "search"),
+            (Action::Open, "let it happen"),
+            (Action::Undo, "undo"),
+            (Action::Export, "write a plan"),
+        ],
+    ),
     (Screen::Code, &[(Action::Help, "help"), (Action::Back, "back"), (Action::Copy, "copy")]),
 ];
 
@@ -103,6 +116,7 @@ pub fn view(app: &App, frame: &mut Frame) -> Shown {
             Screen::Device => device::view(app, frame, theme, body, &mut shown),
             Screen::Traffic => traffic::view(app, &mut paint, body, &mut shown),
             Screen::Log => log::view(app, &mut paint, body, &mut shown),
+            Screen::Faults => faults::view(app, &mut paint, body, &mut shown),
             Screen::Code => code::view(app, &mut paint, body),
         }
         let mut paint = Paint::new(frame.buffer_mut(), theme);

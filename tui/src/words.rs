@@ -3,6 +3,7 @@
 use thingfleet_control::{
     command::{ButtonAction, Command},
     event::{CommissioningStep, Event, What},
+    fault::FaultSpec,
     snapshot::{Bluetooth, Channel, State},
     traffic::{Direction, Exchange, Gatt, Operation, What as Exchanged},
     value::Value,
@@ -44,6 +45,7 @@ pub fn weight(what: &What) -> Weight {
         What::PublishFailed { .. }
         | What::Refused { .. }
         | What::SetupFailed { .. }
+        | What::FaultBegan(_)
         | What::Bluetooth(Bluetooth::Down(_))
         | What::Lagging { lagging: true }
         | What::Commissioning(CommissioningStep { why: Some(_), .. }) => Weight::Bad,
@@ -52,6 +54,7 @@ pub fn weight(what: &What) -> Weight {
         | What::Rule { .. }
         | What::Handshake { .. }
         | What::Commissioning(_)
+        | What::FaultEnded { .. }
         | What::Steered { .. }
         | What::Added
         | What::Removed
@@ -97,6 +100,8 @@ pub fn what(what: &What) -> String {
         What::Steered { by, command: ordered } => format!("{} by {by}", command(ordered)),
         What::Lagging { lagging: true } => "this machine is too slow for its speed".to_owned(),
         What::Lagging { lagging: false } => "it keeps up again".to_owned(),
+        What::FaultBegan(active) => fault(&active.fault),
+        What::FaultEnded { id } => format!("fault {id}"),
         What::Added => "it joined the fleet".to_owned(),
         What::Removed => "it left the fleet".to_owned(),
     }
@@ -168,7 +173,28 @@ pub fn command(command: &Command) -> String {
         Command::Reset {} => "reset to factory settings".to_owned(),
         Command::Offline {} => "cut off".to_owned(),
         Command::Online {} => "let come back".to_owned(),
+        Command::Fault { fault: spec } => fault(spec),
+        Command::Clear { id: Some(id), .. } => format!("end fault {id}"),
+        Command::Clear { id: None, kind: Some(kind) } => format!("end {kind}"),
+        Command::Clear { id: None, kind: None } => "end all faults".to_owned(),
     }
+}
+
+/// A fault with its settings: `latency · delay 2 · for 30 s`.
+pub fn fault(spec: &FaultSpec) -> String {
+    let number = |name: &str, number: Option<f64>| number.map(|number| format!("{name} {number}"));
+    let parts = [
+        spec.channel.clone(),
+        number("amount", spec.amount),
+        number("delay", spec.delay),
+        number("jitter", spec.jitter),
+        number("share", spec.share),
+        spec.direction.clone(),
+        spec.characteristic.clone(),
+        spec.text.clone(),
+        spec.for_seconds.map(|seconds| format!("for {}", span(seconds))),
+    ];
+    parts.into_iter().flatten().fold(spec.fault.clone(), |text, part| format!("{text} · {part}"))
 }
 
 /// A value with its unit.

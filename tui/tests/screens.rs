@@ -63,6 +63,28 @@ fn a_device_that_waits_shows_its_code() {
 }
 
 #[test]
+fn faults_are_searched_and_described() {
+    at_each_size("faults", |stage| {
+        stage.keys("x/late\nj");
+    });
+}
+
+#[test]
+fn a_fault_is_set_up_in_a_form() {
+    at_each_size("fault-form", |stage| {
+        stage.keys("x/sensor-offset\n\ntemp");
+    });
+}
+
+#[test]
+fn what_goes_wrong_counts_down_on_its_device() {
+    at_each_size("device-faults", |stage| {
+        stage.open_kettle();
+        stage.go_wrong();
+    });
+}
+
+#[test]
 fn help_is_made_of_the_table_of_keys() {
     at_each_size("help", |stage| {
         stage.keys("?");
@@ -93,7 +115,7 @@ fn what_destroys_is_asked_for() {
 
 #[test]
 fn without_colours_nothing_has_one() {
-    for keys in ["", "\n", "m", "3", "4", "5", "?", ":", "i", "aD"] {
+    for keys in ["", "\n", "m", "3", "4", "5", "6", "x\n", "?", ":", "i", "aD"] {
         let options = thingfleet_tui::app::Options { has_colour: false, ..OPTIONS };
         let mut stage = Stage::new(100, 30, options);
         stage.draw();
@@ -122,7 +144,7 @@ fn colours_are_those_of_the_terminal() {
 #[test]
 fn every_size_can_be_drawn() {
     for (columns, lines) in [(1, 1), (2, 3), (10, 2), (20, 5), (40, 10), (60, 15), (79, 23), (300, 100)] {
-        for keys in ["", "\n", "m", "3", "4", "5", "?", ":k", "i", "aD", "b"] {
+        for keys in ["", "\n", "m", "3", "4", "5", "6", "x\n", "?", ":k", "i", "aD", "b"] {
             let mut stage = Stage::new(columns, lines, OPTIONS);
             stage.draw();
             stage.keys_or_kettle(keys);

@@ -6,6 +6,7 @@ use common::{OPTIONS, Stage, kettle};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use thingfleet_control::{
     command::{Command, FleetChange, Outcome},
+    fault::FaultSpec,
     value::Value,
 };
 use thingfleet_tui::{
@@ -238,4 +239,49 @@ fn undo_takes_back_what_was_held_before() {
     obey(&mut stage, &hold);
     let (undo, _) = command(stage.keys("u"));
     assert_eq!(undo.command, Command::Release { channel: "temp".into() });
+}
+
+#[test]
+fn a_fault_is_set_up_and_taken_back() {
+    let mut stage = stage();
+    stage.keys("x/sensor-offset\n\n");
+    stage.keys("temp");
+    stage.app.update(Message::Key(crossterm::event::KeyCode::Down.into()));
+    assert_eq!(stage.keys("much\n"), [], "it is no number");
+    assert!(stage.text().contains("amount is a number"), "{}", stage.text());
+    for _ in 0..4 {
+        stage.app.update(Message::Key(crossterm::event::KeyCode::Backspace.into()));
+    }
+    stage.keys("5");
+    stage.app.update(Message::Key(crossterm::event::KeyCode::Down.into()));
+    let (steer, command_) = command(stage.keys("30\n"));
+    let fault = FaultSpec {
+        fault: "sensor-offset".into(),
+        channel: Some("temp".into()),
+        amount: Some(5.0),
+        for_seconds: Some(30.0),
+        ..FaultSpec::default()
+    };
+    assert_eq!((steer.names.clone(), command_), (vec!["kettle".to_owned()], Command::Fault { fault }));
+    obey(&mut stage, &steer);
+
+    let saved = stage.keys("E");
+    let [Effect::Save { text, .. }] = saved.as_slice() else { panic!("{saved:?}") };
+    let wanted = "faults:\n  - fault: sensor-offset\n    devices: { name: kettle }\n    at: 0.0s\n    for: 30.0s\n    \
+                  amount: 5.0\n    channel: temp\n";
+    assert!(text.ends_with(wanted), "{text}");
+
+    let (undo, _) = command(stage.keys("u"));
+    assert_eq!(undo.command, Command::Clear { id: None, kind: Some("sensor-offset".into()) });
+}
+
+#[test]
+fn the_fault_under_the_cursor_is_ended_or_all_of_them() {
+    let mut stage = stage();
+    stage.open_kettle();
+    stage.go_wrong();
+    let (_, all) = command(stage.keys("X"));
+    assert_eq!(all, Command::Clear { id: None, kind: None });
+    let (_, one) = command(stage.keys("GX"));
+    assert_eq!(one, Command::Clear { id: Some(2), kind: None });
 }

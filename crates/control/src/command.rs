@@ -1,6 +1,6 @@
 //! What can be done to a fleet and its devices.
 
-use crate::{snapshot::Device, value::Value};
+use crate::{fault::FaultSpec, snapshot::Device, value::Value};
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -83,6 +83,21 @@ pub enum Command {
     Offline {},
     /// Come back, or try again after giving up.
     Online {},
+    /// Let something go wrong.
+    Fault {
+        /// What.
+        #[serde(deserialize_with = "object")]
+        fault: FaultSpec,
+    },
+    /// End what goes wrong: one fault, those of a kind, or all.
+    Clear {
+        /// The name of the fault among those of its device.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u32>,
+        /// The kind.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
+    },
 }
 
 /// What can be done to the button on a device.

@@ -2,6 +2,7 @@
 
 use crate::{
     command::Command,
+    fault::{ActiveFault, FaultSpec},
     snapshot::{Bluetooth, Colour, State, Trouble},
     value::Value,
 };
@@ -11,6 +12,7 @@ use thingfleet_device::{
     commissioning::journey::Step,
     definition::{ChannelId, Definition},
     io,
+    time::Instant,
 };
 
 /// Something a device told.
@@ -113,6 +115,13 @@ pub enum What {
     },
     /// A step of being commissioned over Bluetooth.
     Commissioning(CommissioningStep),
+    /// Something begins to go wrong.
+    FaultBegan(ActiveFault),
+    /// It has ended; what is over at once ends as it begins.
+    FaultEnded {
+        /// Its name among the faults of its device.
+        id: u32,
+    },
     /// The light changed.
     Led {
         /// Its colour.
@@ -185,6 +194,8 @@ impl What {
             Self::SetupFailed { .. } => "setup-failed",
             Self::Handshake { .. } => "handshake",
             Self::Commissioning(_) => "commissioning",
+            Self::FaultBegan(_) => "fault-began",
+            Self::FaultEnded { .. } => "fault-ended",
             Self::Led { .. } => "led",
             Self::Bluetooth(_) => "bluetooth",
             Self::Steered { .. } => "steered",
@@ -195,7 +206,7 @@ impl What {
     }
 
     /// What an event of a device of this definition says.
-    pub fn of(event: &io::Event, definition: &Definition) -> Self {
+    pub fn of(event: &io::Event, at: Instant, definition: &Definition) -> Self {
         let name = |id: ChannelId| definition.channel(id).name.clone();
         match event {
             io::Event::Session(session) => Self::session(session),
@@ -238,6 +249,13 @@ impl What {
             },
             io::Event::Commissioning(step) => Self::Commissioning(CommissioningStep::of(step)),
             io::Event::Lagging(lagging) => Self::Lagging { lagging: *lagging },
+            io::Event::FaultBegan(id, fault) => Self::FaultBegan(ActiveFault {
+                id: id.0,
+                since_seconds: at.as_secs_f64(),
+                left_seconds: None,
+                fault: FaultSpec::of(fault, definition),
+            }),
+            io::Event::FaultEnded(id) => Self::FaultEnded { id: id.0 },
         }
     }
 
@@ -252,6 +270,7 @@ impl What {
             | io::Session::SettingUp
             | io::Session::Online
             | io::Session::Offline
+            | io::Session::Off
             | io::Session::Stopped => None,
         };
         let retry_in_ms = match session {

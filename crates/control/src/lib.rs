@@ -6,6 +6,7 @@
 pub mod client;
 pub mod command;
 pub mod event;
+pub mod fault;
 pub mod problem;
 pub mod snapshot;
 pub mod traffic;

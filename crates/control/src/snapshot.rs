@@ -1,6 +1,6 @@
 //! How things are: a fleet and its devices at one moment.
 
-use crate::value::Value;
+use crate::{fault::ActiveFault, value::Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
@@ -67,6 +67,8 @@ pub struct Device {
     pub lag_seconds: f64,
     /// Its sensors and actuators, in the order of the definition.
     pub channels: Vec<Channel>,
+    /// What goes wrong with it, in the order of beginning.
+    pub faults: Vec<ActiveFault>,
     /// What happened since the start.
     pub counters: Counters,
 }
@@ -92,7 +94,7 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Not switched on yet.
+    /// Not switched on yet, or without power.
     Off,
     /// Waiting to be commissioned over Bluetooth.
     Commissioning,
@@ -316,6 +318,7 @@ impl From<&io::Session> for State {
             io::Session::Waiting { .. } => Self::Waiting,
             io::Session::Failed(_) => Self::Failed,
             io::Session::Offline => Self::Offline,
+            io::Session::Off => Self::Off,
             io::Session::Stopped => Self::Stopped,
         }
     }

@@ -7,13 +7,15 @@
 use crate::{
     commissioning::journey::Stage,
     definition::{ChannelId, Definition, Kind, Role},
+    fault,
+    faults::{Actuation, Faults},
     instance::{Addressing, Instance},
     io::{ActuatorModeInForce, Event, Output},
     jid::{self, BareJid},
     model::Origin,
     ns,
     random::Stream,
-    time::Instant,
+    time::{Instant, UnixMillis},
     value::Value,
     world::World,
     xml::Element,
@@ -23,6 +25,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use core::time::Duration;
 
 mod allowance;
 mod commands;
@@ -50,6 +53,9 @@ use roster::Roster;
 use setup::{Phase, Setup};
 use stanza::Failure;
 
+/// How long a node that was deleted behind the device's back is missing before it looks.
+const UNNOTICED: Duration = Duration::from_secs(3);
+
 /// What the agent works with and on, for the length of one call.
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
@@ -57,6 +63,7 @@ pub(crate) struct Context<'a> {
     pub(crate) instance: &'a Instance,
     pub(crate) world: &'a mut World,
     pub(crate) random: &'a mut Stream,
+    pub(crate) faults: &'a mut Faults,
     pub(crate) outputs: &'a mut VecDeque<Output>,
 }
 
@@ -67,6 +74,11 @@ impl Context<'_> {
 
     fn tell(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
+    }
+
+    /// What its clock says.
+    fn clock(&self) -> UnixMillis {
+        UnixMillis(self.world.wall_time(self.now).0.saturating_add_signed(self.faults.clock_skew()))
     }
 
     fn own(&self) -> &BareJid {
@@ -114,6 +126,11 @@ impl Agent {
     /// Whether the set-up was refused for good, so that the device is online without nodes.
     pub(crate) fn is_refused(&self) -> bool {
         self.setup.phase == Phase::Refused
+    }
+
+    /// Whether it waits for its greeting to come back.
+    pub(crate) fn is_mirroring(&self) -> bool {
+        matches!(self.setup.phase, Phase::Mirroring { .. })
     }
 
     /// How far it has come with its owner on the present stream.
@@ -223,6 +240,15 @@ impl Agent {
             }
             Slot::Form => (Node::Ui, form::ITEM.into(), form::element(cx.definition)),
         };
+        if !cx.faults.is_idle() && !self.says(cx, slot) {
+            return self.outbox.answered(slot);
+        }
+        let payload = match slot {
+            Slot::Reading(id) | Slot::Actuator(id) if !cx.faults.is_idle() => {
+                cx.faults.spoil_payload(id, cx.definition.channel(id), payload, cx.clock())
+            }
+            Slot::Reading(_) | Slot::Actuator(_) | Slot::Form => payload,
+        };
         // Where a service does not tell who published, the device could not tell its own events from a client's
         // (measured on ejabberd); there it reports actuators through the mirror only.
         if node == Node::Actuators && cx.instance.addressing != Addressing::Pep {
@@ -235,6 +261,15 @@ impl Agent {
         self.ask(cx, "set", nodes::service(cx.instance), request, Purpose::Publish(slot));
         if let Slot::Reading(id) = slot {
             cx.tell(Event::Reading(id, cx.world.value(id).clone()));
+        }
+    }
+
+    /// Whether nothing that is wrong keeps an item back.
+    fn says(&self, cx: &mut Context<'_>, slot: Slot) -> bool {
+        match slot {
+            Slot::Form => !cx.faults.has(fault::Kind::FrozenForm),
+            Slot::Reading(id) if cx.definition.channel(id).role == Role::Sensor => cx.faults.publishes(id),
+            Slot::Reading(_) | Slot::Actuator(_) => true,
         }
     }
 
@@ -299,9 +334,34 @@ impl Agent {
         }
     }
 
-    /// Sets an actuator and reports its new value.
+    /// Sets an actuator and reports its new value, as far as nothing is wrong with it.
     pub(crate) fn actuate(&mut self, cx: &mut Context<'_>, id: ChannelId, value: &Value, by: Option<String>) {
+        if cx.faults.is_idle() {
+            return self.apply(cx, id, value, by);
+        }
+        let (channel, old) = (cx.definition.channel(id), cx.world.value(id).clone());
+        match cx.faults.spoil_actuation(cx.now, (id, channel), value, &old, by.as_ref()) {
+            Actuation::Apply(value) => self.apply(cx, id, &value, by),
+            Actuation::Pretend(value) => {
+                cx.world.pretend(cx.definition, id, &value);
+                self.actuated(cx, id, by);
+            }
+            Actuation::Ignore => {}
+            Actuation::Refuse => {
+                let why = "it is stuck".to_string();
+                cx.tell(Event::Refused { what: channel.name.clone(), by, why });
+                self.value_due(cx.definition, id);
+            }
+        }
+    }
+
+    /// Sets an actuator and reports its new value.
+    pub(crate) fn apply(&mut self, cx: &mut Context<'_>, id: ChannelId, value: &Value, by: Option<String>) {
         cx.world.set(cx.definition, cx.now, id, value, Origin::Set { by: by.clone() });
+        self.actuated(cx, id, by);
+    }
+
+    fn actuated(&mut self, cx: &mut Context<'_>, id: ChannelId, by: Option<String>) {
         let (channel, value) = (cx.definition.channel(id), cx.world.value(id).clone());
         let text = wire::to_text(channel, &value);
         cx.tell(Event::Actuated { channel: id, value, by });
@@ -321,6 +381,43 @@ impl Agent {
     pub(crate) fn hold(&mut self, cx: &mut Context<'_>, id: ChannelId, value: Option<&Value>) {
         cx.world.hold(cx.definition, cx.now, id, value);
         self.value_due(cx.definition, id);
+    }
+
+    /// Publishes everything anew that concerns these channels: what was there while something was wrong is not right.
+    pub(crate) fn repeat(&mut self, definition: &Definition, concerned: impl Fn(ChannelId) -> bool) {
+        for (id, _) in definition.channels().filter(|(id, _)| concerned(*id)) {
+            self.value_due(definition, id);
+        }
+    }
+
+    /// Publishes the form anew.
+    pub(crate) fn repeat_form(&mut self) {
+        self.outbox.mark(Slot::Form);
+    }
+
+    /// Looks at its nodes and at stored actuator values anew: something may have been missed.
+    pub(crate) fn look_again(&mut self, cx: &mut Context<'_>) {
+        if self.jid.is_some() && self.is_ready() {
+            self.enter(cx, Phase::Queueing);
+        }
+    }
+
+    /// Says that it is there, as it does when it comes online.
+    pub(crate) fn announce(&mut self, cx: &mut Context<'_>) {
+        if self.jid.is_some() {
+            let presence = queries::health(self, None);
+            cx.send(presence);
+        }
+    }
+
+    /// Deletes one of its own nodes, and finds out soon.
+    pub(crate) fn delete_node(&mut self, cx: &mut Context<'_>, name: &str) {
+        let node = Node::ALL.into_iter().find(|node| node.name().ends_with(name));
+        if let Some(node) = node.filter(|_| self.jid.is_some()) {
+            let request = nodes::delete(node.full_name(cx.instance));
+            self.ask(cx, "set", nodes::service(cx.instance), request, Purpose::BestEffort);
+            self.setup.inspect_at = cx.now.plus(UNNOTICED);
+        }
     }
 
     /// Sends a request and notes what it is for.

@@ -25,10 +25,19 @@ impl Channel {
     /// index of an option to the nearest whole number, and a half and more switches on. `None` if the number is not
     /// finite or the channel is a text.
     pub fn value_from(&self, number: f64) -> Option<Value> {
+        self.value_for(number, true)
+    }
+
+    /// The same without the range, for a sensor that shows what cannot be.
+    pub(crate) fn unbounded(&self, number: f64) -> Option<Value> {
+        self.value_for(number, false)
+    }
+
+    fn value_for(&self, number: f64, is_bounded: bool) -> Option<Value> {
         if !number.is_finite() {
             return None;
         }
-        let near = |number| self.range.map_or(number, |range| range.nearest(number));
+        let near = |number| self.range.filter(|_| is_bounded).map_or(number, |range| range.nearest(number));
         // Adding zero turns a negative zero into the ordinary one.
         Some(match &self.kind {
             Kind::Boolean => Value::Boolean(number >= 0.5),

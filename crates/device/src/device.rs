@@ -21,13 +21,15 @@
 //! [`crate::commissioning::journey`].
 
 mod commissioning;
+mod faults;
 mod steering;
 
 use crate::{
     agent::{Agent, Context},
     backoff::Backoff,
-    commissioning::gatt::Peripheral,
+    commissioning::gatt::{Characteristic, Peripheral},
     definition::{ChannelId, Definition},
+    faults::Faults,
     instance::{Commissioning, Instance},
     io::{Colour, Event, Input, Output, Session, StreamFailure},
     model::Origin,
@@ -36,7 +38,7 @@ use crate::{
     value::Value,
     world::{World, WorldEvent},
 };
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 use commissioning::Journey;
 use core::{ops::Deref, time::Duration};
 
@@ -57,6 +59,13 @@ pub struct Device<D> {
     backoff: Backoff,
     led: Option<Colour>,
     outputs: VecDeque<Output>,
+    faults: Faults,
+    /// The characteristic that a client writes, until that is answered.
+    writing: Option<Characteristic>,
+    /// What was held back and goes out now.
+    on_time: Vec<Output>,
+    /// When it starts; only in [`Session::Off`].
+    boot_at: Option<Instant>,
 }
 
 impl<D: Deref<Target = Definition>> Device<D> {
@@ -74,13 +83,15 @@ impl<D: Deref<Target = Definition>> Device<D> {
             backoff: Backoff::default(),
             led: None,
             outputs: VecDeque::new(),
+            faults: Faults::new(&instance),
+            writing: None,
+            on_time: Vec::new(),
+            boot_at: None,
             instance,
         };
         device.show(Colour::Red);
-        match device.instance.commissioning {
-            Commissioning::Preset | Commissioning::Handshake => device.connect(),
-            Commissioning::Bluetooth => device.set_out(),
-        }
+        device.switch_on();
+        device.suffer();
         device
     }
 
@@ -88,39 +99,14 @@ impl<D: Deref<Target = Definition>> Device<D> {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         self.now = self.now.max(now);
         self.advance();
-        match input {
-            Input::StreamUp { jid, resumed } => self.stream_up(jid, resumed),
-            Input::StreamDown(failure) => self.stream_down(failure),
-            Input::Stanza(stanza) if self.has_stream() => {
-                self.with_agent(|agent, cx| agent.stanza(cx, &stanza));
-            }
-            // A stanza without a stream is late: that stream was given up.
-            Input::Timeout | Input::Stanza(_) => {}
-            Input::SetupGranted => self.with_agent(Agent::setup_granted),
-            Input::Operate(channel, value) => {
-                self.with_agent(|agent, cx| agent.actuate(cx, channel, &value, None));
-            }
-            Input::Inject(channel, value) => self.with_agent(|agent, cx| agent.inject(cx, channel, &value)),
-            Input::Hold(channel, value) => {
-                self.with_agent(|agent, cx| agent.hold(cx, channel, value.as_ref()));
-            }
-            Input::Release(channel) => self.world.release(self.now, channel),
-            Input::ClientConnected => self.client_connected(),
-            Input::ClientGone => self.client_gone(),
-            Input::GattWrite(write) => self.gatt_write(&write),
-            Input::NetworkUp => self.network_up(),
-            Input::NetworkDown(failure) => self.network_down(failure),
-            Input::Button(is_down) => self.button(is_down),
-            Input::Reset => self.reset(),
-            Input::Offline => self.go_offline(),
-            Input::Online => self.go_online(),
-            Input::Pace(speed) => self.world.set_pace(self.now, speed),
-            Input::Stop => self.stop(),
+        self.take(input);
+        if !self.is_out() {
+            self.with_agent(Agent::timeout);
+            self.reconnect();
+            self.show_state();
+            self.travel();
         }
-        self.with_agent(Agent::timeout);
-        self.reconnect();
-        self.show_state();
-        self.travel();
+        self.suffer();
     }
 
     /// Gives the next thing to do.
@@ -140,7 +126,9 @@ impl<D: Deref<Target = Definition>> Device<D> {
 
     /// What a radio has to be while [`Output::StartPeripheral`] holds.
     pub fn peripheral(&self) -> Peripheral {
-        Peripheral::new(&self.definition, &self.instance)
+        let mut peripheral = Peripheral::new(&self.definition, &self.instance);
+        self.spoil_peripheral(&mut peripheral);
+        peripheral
     }
 
     /// The present value of a channel.
@@ -174,9 +162,53 @@ impl<D: Deref<Target = Definition>> Device<D> {
         &self.session
     }
 
+    /// Begins with what it is given, or with what its memory holds.
+    fn switch_on(&mut self) {
+        match self.instance.commissioning {
+            Commissioning::Preset | Commissioning::Handshake => self.connect(),
+            Commissioning::Bluetooth => self.set_out(),
+        }
+    }
+
+    /// Takes what happened and reached it.
+    fn react(&mut self, input: Input) {
+        match input {
+            Input::StreamUp { jid, resumed } => self.stream_up(jid, resumed),
+            Input::StreamDown(failure) => self.stream_down(failure),
+            Input::Stanza(stanza) if self.has_stream() => {
+                self.with_agent(|agent, cx| agent.stanza(cx, &stanza));
+            }
+            // A stanza without a stream is late: that stream was given up.
+            Input::Timeout | Input::Stanza(_) => {}
+            Input::SetupGranted => self.with_agent(Agent::setup_granted),
+            Input::Operate(channel, value) => {
+                self.with_agent(|agent, cx| agent.actuate(cx, channel, &value, None));
+            }
+            Input::Inject(channel, value) => self.with_agent(|agent, cx| agent.inject(cx, channel, &value)),
+            Input::Hold(channel, value) => {
+                self.with_agent(|agent, cx| agent.hold(cx, channel, value.as_ref()));
+            }
+            Input::Release(channel) => self.world.release(self.now, channel),
+            Input::ClientConnected => self.client_connected(),
+            Input::ClientGone => self.client_gone(),
+            Input::GattWrite(write) => self.gatt_write(&write),
+            Input::NetworkUp => self.network_up(),
+            Input::NetworkDown(failure) => self.network_down(failure),
+            Input::Button(is_down) => self.button(is_down),
+            Input::Reset => self.reset(),
+            Input::Offline => self.go_offline(),
+            Input::Online => self.go_online(),
+            Input::Pace(speed) => self.world.set_pace(self.now, speed),
+            Input::Fault(fault, lasts) => self.begin_fault(*fault, lasts, None),
+            Input::ClearFault(only) => self.clear_faults(only),
+            Input::Stop => self.stop(),
+        }
+    }
+
     fn deadline(&self) -> Instant {
         let journey = self.journey.as_ref().and_then(Journey::deadline);
-        let due = [self.reconnect_at, self.agent.deadline(), journey].into_iter().flatten();
+        let due = [self.reconnect_at, self.agent.deadline(), journey];
+        let due = due.into_iter().flatten().filter(|_| !self.is_out()).chain(self.fault_deadline());
         due.fold(self.world.deadline(), Instant::min)
     }
 
@@ -187,6 +219,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             instance: &self.instance,
             world: &mut self.world,
             random: &mut self.random,
+            faults: &mut self.faults,
             outputs: &mut self.outputs,
         };
         act(&mut self.agent, &mut cx);
@@ -222,6 +255,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             | Session::Waiting { .. }
             | Session::Failed(_)
             | Session::Offline
+            | Session::Off
             | Session::Stopped => false,
         }
     }
@@ -242,6 +276,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             Session::Commissioning
             | Session::Joining
             | Session::Offline
+            | Session::Off
             | Session::Stopped
             | Session::Failed(_)
             | Session::Waiting { .. } => {
@@ -259,6 +294,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             | Session::Waiting { .. }
             | Session::Failed(_)
             | Session::Offline
+            | Session::Off
             | Session::Stopped => return,
         }
         self.with_agent(Agent::stream_down);
@@ -310,6 +346,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             | Session::Waiting { .. }
             | Session::Failed(_)
             | Session::Offline
+            | Session::Off
             | Session::Stopped => {}
         }
     }
@@ -325,7 +362,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             | Session::Waiting { .. }
             | Session::Offline => Colour::Yellow,
             Session::Online => Colour::Green,
-            Session::Failed(_) | Session::Stopped => Colour::Red,
+            Session::Failed(_) | Session::Off | Session::Stopped => Colour::Red,
         });
     }
 

@@ -3,6 +3,7 @@
 use crate::{
     commissioning::{credentials::Stored, seal::DeviceKey},
     definition::{ActuatorMode, ChannelId},
+    fault::plan::Planned,
     jid::BareJid,
     time::UnixMillis,
     value::{Secret, Value},
@@ -42,6 +43,8 @@ pub struct Instance {
     pub addressing: Addressing,
     /// Overrides the definition's [`ActuatorMode`] unless `Auto`.
     pub actuators: ActuatorMode,
+    /// What goes wrong with it, and when.
+    pub faults: Vec<Planned>,
 }
 
 /// An XMPP account.

@@ -7,12 +7,17 @@ use crate::{
         journey::{NetworkFailure, Step},
     },
     definition::ChannelId,
+    fault::{
+        Fault,
+        link::{Cut, Impairments},
+    },
     instance::Account,
     time::Instant,
     value::Value,
     xml::Element,
 };
 use alloc::{boxed::Box, string::String};
+use core::time::Duration;
 
 /// Something that happened to the device.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +67,10 @@ pub enum Input {
     Online,
     /// Let time pass at this speed in the device's world, in its seconds a real second; zero stops it.
     Pace(f64),
+    /// Let this go wrong from now on: for so long, or until it is cleared.
+    Fault(Box<Fault>, Option<Duration>),
+    /// End this fault, or all that go on.
+    ClearFault(Option<FaultId>),
     /// Leave: say goodbye and close the stream.
     Stop,
 }
@@ -96,6 +105,12 @@ pub enum Output {
     Store(Stored),
     /// Forget what was kept.
     Erase,
+    /// Break the stream off, or the attempt to open it; answer with [`Input::StreamDown`] if there was one.
+    CutStream(Cut),
+    /// Send these bytes as they are, whatever they are.
+    SendRaw(&'static str),
+    /// Let the link be like this from now on, and the streams that were cut in silence be forgotten.
+    Impair(Impairments),
     /// Show this colour.
     Led(Colour),
     /// Tell whoever watches.
@@ -268,7 +283,15 @@ pub enum Event {
     Commissioning(Step),
     /// Its world cannot keep its speed on this machine and falls behind (`true`), or has caught up again.
     Lagging(bool),
+    /// Something begins to go wrong.
+    FaultBegan(FaultId, Box<Fault>),
+    /// It has ended; what is over at once ends as it begins.
+    FaultEnded(FaultId),
 }
+
+/// Names one fault of one device, from when it begins: 1, 2, 3, …
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FaultId(pub u32);
 
 /// The actuator mode that was settled on for this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -316,6 +339,8 @@ pub enum Session {
     Failed(StreamFailure),
     /// Cut off on request; comes back on request.
     Offline,
+    /// Without power; comes back by itself.
+    Off,
     /// Stopped on request.
     Stopped,
 }

@@ -16,6 +16,8 @@ pub mod commissioning;
 pub mod condition;
 pub mod definition;
 pub mod device;
+pub mod fault;
+mod faults;
 pub mod instance;
 pub mod io;
 pub mod jid;

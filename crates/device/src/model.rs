@@ -6,12 +6,14 @@
 //! 1. Buttons that were down through one whole tick fall back to 0.
 //! 2. Channels move, in the order of the file. Conditions, operands and integrals read the value of this tick for
 //!    channels that come earlier in the file, and that of the previous tick for the channel itself and later ones.
-//! 3. Rules are looked at, in the order of the file; one that fires sets its channels at once, for all rules below.
+//! 3. Sensors that are wrong make of the value that is there the one that they show.
+//! 4. Rules are looked at, in the order of the file; one that fires sets its channels at once, for all rules below.
 //!
 //! The first tick, at [`Instant::START`], takes no time: what has memory (lag, random walk, integral, …) stays at its
 //! start value, what follows a clock (ramp, sine, daily curve, …) takes its first value.
 
 mod rules;
+mod senses;
 
 use crate::{
     behaviour::{Driver, Tick},
@@ -22,6 +24,8 @@ use crate::{
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 use rules::RuleState;
+pub(crate) use senses::Distortion;
+use senses::Sense;
 
 /// The present state of everything a device measures and controls.
 ///
@@ -34,6 +38,8 @@ pub struct Model {
     /// Only channels that something moves, in the order of the file.
     drivers: Vec<Driver>,
     rules: Vec<RuleState>,
+    /// Only sensors that are wrong.
+    senses: Vec<Sense>,
     buttons: Vec<Button>,
     /// The next tick to run.
     next: Instant,
@@ -88,6 +94,7 @@ impl Model {
             origins: definition.channels.iter().map(|_| (Origin::Behaviour, Instant::START)).collect(),
             drivers: definition.channels().filter_map(driver).collect(),
             rules: definition.rules.iter().map(|rule| RuleState::new(rule, tick)).collect(),
+            senses: Vec::new(),
             buttons: buttons.map(|(channel, _)| Button { channel, seen: false }).collect(),
             next: Instant::START,
             tick,
@@ -148,6 +155,10 @@ impl Model {
         if let Some(button) = self.buttons.iter_mut().find(|button| button.channel == channel) {
             button.seen = false;
         }
+        if let Some(real) = self.sensed(channel) {
+            *real = value;
+            return false;
+        }
         self.show(channel, value)
     }
 
@@ -180,6 +191,7 @@ impl Model {
             let tick = Tick { now, epoch, seconds, micros };
             self.release_buttons(definition, &mut |event| sink(tick.now, event));
             self.move_channels(definition, &tick, &mut |event| sink(tick.now, event));
+            self.apply_senses(definition, tick.now, &mut |event| sink(tick.now, event));
             self.apply_rules(definition, &mut |event| sink(tick.now, event));
             self.next = tick.now.plus(self.tick);
             if self.next == tick.now {
@@ -209,6 +221,10 @@ impl Model {
             let Some(value) = channel.value_from(driver.step(channel, &self.values, tick)) else {
                 continue;
             };
+            if let Some(sense) = self.senses.iter_mut().find(|sense| sense.channel == id) {
+                sense.real = value;
+                continue;
+            }
             let (shown, origin) = (&mut self.values[usize::from(id.0)], &mut self.origins[usize::from(id.0)]);
             if *shown != value && origin.0 != Origin::Held {
                 *shown = value;

@@ -107,5 +107,6 @@ pub(crate) fn instance() -> Instance {
         access: Access::Presence,
         addressing: Addressing::Pep,
         actuators: ActuatorMode::Auto,
+        faults: Vec::new(),
     }
 }

@@ -3,6 +3,7 @@
 //! The core never reads a clock. Whoever drives it passes an [`Instant`] in, and the body decides whether that is
 //! a real clock, a faster one, or a loop that jumps from deadline to deadline.
 
+use alloc::{format, string::String};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,26 @@ impl UnixMillis {
         Self(self.0.saturating_add(now.as_micros() / 1000))
     }
 
+    /// The moment as XMPP writes it (XEP-0082): `2024-02-29T12:34:56Z`.
+    pub fn date_time(self) -> String {
+        let (days, second) = (self.0 / 86_400_000, self.0 / 1000 % 86_400);
+        // Civil date from days since 1970-01-01, after Howard Hinnant's `civil_from_days`, for years from 1970 on.
+        let z = days + 719_468;
+        let (era, day_of_era) = (z / 146_097, z % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        let year = year_of_era + era * 400 + u64::from(month <= 2);
+        format!(
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        )
+    }
+
     /// Seconds since midnight UTC, 0.0 to 86,400.0.
     pub const fn second_of_day(self) -> f64 {
         (self.0 % 86_400_000) as f64 / 1000.0
@@ -74,5 +95,18 @@ mod tests {
     fn wall_time_counts_on_from_the_epoch() {
         let noon = UnixMillis(12 * 3_600_000);
         assert_eq!(noon.at(Instant::from_micros(90_000_000)).second_of_day(), 43_290.0);
+    }
+
+    #[test]
+    fn dates_are_right_over_leap_years() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_709_210_096_789, "2024-02-29T12:34:56Z"),
+            (4_107_542_399_000, "2100-02-28T23:59:59Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(UnixMillis(millis).date_time(), text);
+        }
     }
 }

@@ -6,8 +6,9 @@
 use crate::{
     definition::{ChannelId, Definition},
     instance::Instance,
-    model::{Model, ModelEvent, Origin},
+    model::{Distortion, Model, ModelEvent, Origin},
     publish::{PublishState, Reason},
+    random::Stream,
     time::{Instant, UnixMillis},
     value::Value,
 };
@@ -25,6 +26,8 @@ const LATE: Duration = Duration::from_secs(1);
 pub(crate) struct World {
     model: Model,
     publish: Vec<PublishState>,
+    /// What channels say of themselves that is not so.
+    pretended: Vec<(ChannelId, Value)>,
     epoch: UnixMillis,
     pace: Pace,
     is_lagging: bool,
@@ -65,7 +68,7 @@ impl World {
         let publish = definition.channels.iter().map(|_| PublishState::new()).collect();
         let pace = Pace { real: Instant::START, world: Instant::START, speed: 1.0 };
         let model = Model::new(definition, name, seed, epoch);
-        Self { model, publish, epoch, pace, is_lagging: false }
+        Self { model, publish, pretended: Vec::new(), epoch, pace, is_lagging: false }
     }
 
     /// Lets time pass at this speed from the real time `now` on; zero stops it. Whoever gives the speed has checked
@@ -184,8 +187,46 @@ impl World {
         (origin, self.time(now).since(since))
     }
 
+    /// What a channel says of itself.
     pub(crate) fn value(&self, id: ChannelId) -> &Value {
-        self.model.value(id)
+        let pretended = self.pretended.iter().find(|(pretended, _)| *pretended == id);
+        pretended.map_or_else(|| self.model.value(id), |(_, value)| value)
+    }
+
+    /// Lets a channel say that it is at a value, which it is not.
+    pub(crate) fn pretend(&mut self, definition: &Definition, id: ChannelId, value: &Value) {
+        if let Some(value) = definition.channel(id).value_of(value) {
+            self.pretended.retain(|(other, _)| *other != id);
+            self.pretended.push((id, value));
+        }
+    }
+
+    /// Lets these channels say what is so again; gives them.
+    pub(crate) fn confess(&mut self, concerned: impl Fn(ChannelId) -> bool) -> Vec<ChannelId> {
+        let liars: Vec<_> = self.pretended.iter().map(|(id, _)| *id).filter(|id| concerned(*id)).collect();
+        self.pretended.retain(|(id, _)| !liars.contains(id));
+        liars
+    }
+
+    /// Lets a sensor be wrong in these ways; in none, it is right.
+    pub(crate) fn distort(
+        &mut self,
+        now: Instant,
+        id: ChannelId,
+        ways: &[Distortion],
+        random: impl FnOnce() -> Stream,
+    ) {
+        self.model.distort(id, ways, self.time(now), random);
+    }
+
+    /// The world of a device that was without power until `now`: everything is as it was at first, and time goes on.
+    pub(crate) fn restarted(&self, definition: &Definition, instance: &Instance, now: Instant) -> Self {
+        let mut world = Self::new(definition, &instance.name, instance.seed, self.wall_time(now));
+        for (channel, value) in &instance.starts {
+            world.model.put(definition, *channel, value, Origin::Behaviour, Instant::START);
+        }
+        world.pace = Pace { real: now, world: Instant::START, speed: self.pace.speed };
+        world
     }
 
     /// Wall-clock time in the world.

@@ -48,6 +48,7 @@ fn name(session: &Session) -> &'static str {
         Session::Waiting { .. } => "Waiting",
         Session::Failed(_) => "Failed",
         Session::Offline => "Offline",
+        Session::Off => "Off",
         Session::Stopped => "Stopped",
     }
 }
@@ -71,6 +72,9 @@ fn stream_outputs(device: &mut Kettle) -> &'static str {
             | Output::LeaveNetwork
             | Output::Store(_)
             | Output::Erase
+            | Output::CutStream(_)
+            | Output::SendRaw(_)
+            | Output::Impair(_)
             | Output::Led(_)
             | Output::Event(_) => {}
         }

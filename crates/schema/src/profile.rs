@@ -12,6 +12,7 @@ pub use read::{Surroundings, read, read_file};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use thingfleet_device::{
     definition::{ActuatorMode, ChannelId, Definition},
+    fault::plan::Planned,
     instance::{Access, Addressing, Commissioning},
     jid::BareJid,
     value::{Secret, Value},
@@ -176,6 +177,8 @@ pub struct Device {
     pub addressing: Addressing,
     /// Overrides the definition's actuator mode unless `Auto`.
     pub actuators: ActuatorMode,
+    /// What goes wrong with it, and when.
+    pub faults: Vec<Planned>,
     /// Free words to select devices by.
     pub tags: Vec<String>,
 }

@@ -17,6 +17,7 @@ use thingfleet_device::{
         Range, Role, Security, Source,
     },
     device::Device,
+    fault::link::{Cut, Impairments},
     instance::{Access, Account, Addressing, Commissioning, Instance},
     io::{Colour, Event, FailureKind, Input, Output, StreamFailure},
     jid::BareJid,
@@ -200,6 +201,10 @@ impl Server {
                 node.items.clear();
                 Ok(None)
             }
+            ("delete", None) => {
+                self.nodes.remove(name);
+                Ok(None)
+            }
             _ => Err("feature-not-implemented"),
         }
     }
@@ -286,6 +291,12 @@ pub struct Rig {
     pub memory: Option<Stored>,
     /// The colour of its light.
     pub led: Option<Colour>,
+    /// How its streams were cut, in order.
+    pub cuts: Vec<Cut>,
+    /// What it sent as it is, in order.
+    pub raw: Vec<&'static str>,
+    /// How its link is to be.
+    pub link: Impairments,
 }
 
 impl Rig {
@@ -306,6 +317,9 @@ impl Rig {
             joining: None,
             is_peripheral: false,
             disconnects: 0,
+            cuts: Vec::new(),
+            raw: Vec::new(),
+            link: Impairments::default(),
             answers: Vec::new(),
             memory: None,
             led: None,
@@ -382,6 +396,13 @@ impl Rig {
                     Output::LeaveNetwork => self.joining = None,
                     Output::Store(stored) => self.memory = Some(stored),
                     Output::Erase => self.memory = None,
+                    Output::CutStream(how) => {
+                        self.cuts.push(how);
+                        let text = "the stream was cut".into();
+                        inputs.push(Input::StreamDown(StreamFailure { kind: FailureKind::Lost, text }));
+                    }
+                    Output::SendRaw(what) => self.raw.push(what),
+                    Output::Impair(link) => self.link = link,
                     Output::Led(colour) => self.led = Some(colour),
                     Output::Event(_) | Output::CloseStream | Output::ReleaseSetup => {}
                 }
@@ -523,5 +544,6 @@ pub fn instance() -> Instance {
         access: Access::Presence,
         addressing: Addressing::Pep,
         actuators: ActuatorMode::Auto,
+        faults: Vec::new(),
     }
 }

@@ -109,7 +109,11 @@ impl Reporter {
             }
             Event::Commissioning(step) => self.step(step),
             Event::Lagging(is_lagging) => self.lagging(*is_lagging),
-            Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) => {}
+            Event::FaultBegan(id, fault) => {
+                let (device, fault) = (&*self.slot.name, fault.kind().id());
+                tracing::info!(device, id = id.0, fault, "something goes wrong, as it was told to");
+            }
+            Event::FaultEnded(_) | Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) => {}
         }
         self.tell(at, What::Event(event));
     }
@@ -163,6 +167,7 @@ impl Reporter {
             | Session::SettingUp
             | Session::Online
             | Session::Offline
+            | Session::Off
             | Session::Stopped => {
                 tracing::debug!(device = %name, ?session, "session");
             }

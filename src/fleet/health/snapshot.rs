@@ -134,7 +134,7 @@ impl Health {
             snapshot.ever_online += usize::from(state.was_online);
             snapshot.lagging += usize::from(state.is_lagging);
             match &state.condition {
-                Condition::Off => snapshot.off += 1,
+                Condition::Off | Condition::On(Session::Off) => snapshot.off += 1,
                 Condition::Removed => {}
                 Condition::Restarting => snapshot.restarting += 1,
                 Condition::On(Session::Commissioning) => {
@@ -189,6 +189,7 @@ impl Health {
                     | Session::SettingUp
                     | Session::Online
                     | Session::Offline
+                    | Session::Off
                     | Session::Stopped,
                 ) => {}
             }

@@ -9,6 +9,7 @@ use crate::{feed::Request, keys::Action, listing::Line, words, xml};
 use std::sync::Arc;
 use thingfleet_control::{
     command::{ButtonAction, Command, FleetChange},
+    fault::ActiveFault,
     snapshot::{Channel, Source},
     traffic::What,
     value::Value,
@@ -82,6 +83,7 @@ impl App {
             Action::Toggle => return self.toggle(self.device.cursor),
             Action::NextDevice => return self.neighbour(1),
             Action::PreviousDevice => return self.neighbour(-1),
+            Action::Clear => return self.clear(),
             Action::Offline => return self.ask("cut off", Command::Offline {}, UNASKED),
             Action::Online => return self.ask("let come back", Command::Online {}, UNASKED),
             Action::Press => {
@@ -229,8 +231,27 @@ impl App {
                 let event = self.log.on().cloned();
                 event.map_or_else(Vec::new, |event| self.open_device(&event.device))
             }
+            Screen::Faults => {
+                self.open_form();
+                Vec::new()
+            }
             Screen::Device | Screen::Code => Vec::new(),
         }
+    }
+
+    /// Ends the fault under the cursor, or all faults of the devices that are meant.
+    fn clear(&mut self) -> Vec<Effect> {
+        let id = self.active_fault().map(|fault| fault.id);
+        if id.is_some() {
+            return self.order(self.reached(Reach::One), Command::Clear { id, kind: None });
+        }
+        self.ask("end all faults of", Command::Clear { id: None, kind: None }, UNASKED)
+    }
+
+    /// The fault the cursor is on, on the screen of its device.
+    pub fn active_fault(&self) -> Option<&ActiveFault> {
+        let device = self.looked_at().filter(|_| self.screen == Screen::Device)?;
+        device.faults.get(self.device.cursor.checked_sub(device.channels.len())?)
     }
 
     fn neighbour(&mut self, by: isize) -> Vec<Effect> {
@@ -266,7 +287,8 @@ impl App {
                 self.fleet.move_to(to, &world.roster);
             }
             Screen::Device => {
-                let last = self.looked_at().map_or(0, |device| device.channels.len().saturating_sub(1));
+                let lines = self.looked_at().map_or(0, |device| device.channels.len() + device.faults.len());
+                let last = lines.saturating_sub(1);
                 self.device.cursor = moved(self.device.cursor, last);
             }
             Screen::Traffic => {
@@ -276,6 +298,10 @@ impl App {
             Screen::Log => {
                 let to = moved(self.log.cursor(), self.log.items.len().saturating_sub(1));
                 self.log.move_to(to);
+            }
+            Screen::Faults => {
+                let last = self.library.shown().len().saturating_sub(1);
+                self.library.cursor = moved(self.library.cursor, last);
             }
             Screen::Code => {}
         }
@@ -381,6 +407,7 @@ impl App {
                 What::Gatt(gatt) => words::gatt(gatt),
             }),
             Screen::Log => self.log.on().map(|event| words::line(event)),
+            Screen::Faults => self.library.on().map(|kind| kind.fault.clone()),
             Screen::Code => self.code().map(str::to_owned),
         };
         let Some(text) = text else { return Vec::new() };

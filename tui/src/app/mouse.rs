@@ -77,6 +77,8 @@ impl App {
             Screen::Device => self.device.cursor = line,
             Screen::Traffic => self.traffic.move_to(line),
             Screen::Log => self.log.move_to(line),
+            Screen::Faults if self.library.cursor == line => self.open_form(),
+            Screen::Faults => self.library.cursor = line,
             Screen::Code => {}
         }
         Vec::new()

@@ -1,6 +1,6 @@
 //! What stands in front of a screen: help, palette, prompts and questions.
 
-use super::{App, Effect, Screen, device, steer::Reach};
+use super::{App, Effect, Screen, device, library::FaultForm, steer::Reach};
 use crate::{
     filter::Filter,
     keys::{self, Binding, Scope},
@@ -36,6 +36,8 @@ pub enum Overlay {
     Filter(FilterPrompt),
     /// A value that is being typed.
     Value(ValuePrompt),
+    /// A fault that is being set up.
+    Fault(FaultForm),
     /// Something that is not done without a yes.
     Question(Question),
 }
@@ -125,6 +127,12 @@ impl App {
                 prompt.input.handle(request);
                 prompt.error = None;
             }
+            Some(Overlay::Fault(form)) => {
+                if let Some(field) = form.fields.get_mut(form.at) {
+                    field.input.handle(request);
+                }
+                form.error = None;
+            }
             Some(Overlay::Help { .. } | Overlay::Question(_)) | None => {}
         }
         Vec::new()
@@ -142,6 +150,7 @@ impl App {
             Screen::Fleet => self.fleet.recipe.filter.clone(),
             Screen::Traffic => self.traffic.filter.clone(),
             Screen::Log => self.log.filter.clone(),
+            Screen::Faults => self.library.filter.clone(),
             Screen::Device | Screen::Code => return,
         };
         let input = Input::new(before.text().to_owned());
@@ -164,6 +173,7 @@ impl App {
             Screen::Fleet => self.fleet.filter(filter),
             Screen::Traffic => self.traffic.filter(filter),
             Screen::Log => self.log.filter(filter),
+            Screen::Faults => self.library.filter(filter),
             Screen::Device | Screen::Code => {}
         }
     }
@@ -210,7 +220,7 @@ impl App {
                 let Some(channel) = self.channel() else { return };
                 (Some(channel.name.clone()), hint(channel), String::new())
             }
-            Screen::Fleet | Screen::Traffic | Screen::Log | Screen::Code => {
+            Screen::Fleet | Screen::Traffic | Screen::Log | Screen::Faults | Screen::Code => {
                 if self.reached(reach).is_empty() {
                     return self.complain("there is no device to give a value");
                 }
@@ -231,6 +241,9 @@ impl App {
             Some(Overlay::Palette(palette)) => {
                 let last = palette.found.len().saturating_sub(1);
                 palette.chosen = palette.chosen.saturating_add_signed(by).min(last);
+            }
+            Some(Overlay::Fault(form)) => {
+                form.at = form.at.saturating_add_signed(by).min(form.fields.len().saturating_sub(1));
             }
             Some(Overlay::Filter(_) | Overlay::Value(_) | Overlay::Question(_)) | None => {}
         }
@@ -256,6 +269,7 @@ impl App {
                 None => Vec::new(),
             },
             Some(Overlay::Value(prompt)) => self.give(prompt),
+            Some(Overlay::Fault(form)) => self.begin_fault(form),
             Some(Overlay::Question(question)) => self.go_on(question.then),
         }
     }
@@ -297,10 +311,14 @@ impl App {
     /// Goes through the devices that are meant.
     pub(super) fn widen(&mut self) {
         let offered = self.reaches();
-        if let Some(Overlay::Value(prompt)) = &mut self.overlay {
-            let next = offered.iter().position(|reach| *reach == prompt.reach).map_or(0, |place| place + 1);
-            prompt.reach = offered[next % offered.len()];
-        }
+        let reach = match &mut self.overlay {
+            Some(Overlay::Value(prompt)) => &mut prompt.reach,
+            Some(Overlay::Fault(form)) => &mut form.reach,
+            Some(Overlay::Help { .. } | Overlay::Palette(_) | Overlay::Filter(_) | Overlay::Question(_))
+            | None => return,
+        };
+        let next = offered.iter().position(|one| one == reach).map_or(0, |place| place + 1);
+        *reach = offered[next % offered.len()];
     }
 }
 

@@ -6,12 +6,9 @@ use super::{
 };
 use crate::{
     feed::{self, Request, Steer, Steered},
-    words,
+    plan, words,
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    fmt::Write as _,
-};
+use std::collections::{BTreeMap, VecDeque};
 use thingfleet_control::{
     command::{ButtonAction, Command, Refusal},
     snapshot::{Channel, Role, Source},
@@ -171,7 +168,9 @@ impl App {
             | Command::Button { .. }
             | Command::Reset {}
             | Command::Offline {}
-            | Command::Online {} => None,
+            | Command::Online {}
+            | Command::Fault { .. }
+            | Command::Clear { .. } => None,
         };
         if let (Some(channel), Some(value)) = (self.channel(), value) {
             let number = crate::world::number(channel, value);
@@ -209,19 +208,14 @@ impl App {
         back.into_iter().flat_map(|(command, names)| self.send(names, command, Purpose::Undo)).collect()
     }
 
-    /// Writes down what was done, as a script for a shell.
+    /// Writes down what was done, as a plan of faults.
     pub(super) fn export(&mut self) -> Vec<Effect> {
         if self.deeds.done.is_empty() {
             self.complain("nothing was done yet");
             return Vec::new();
         }
-        let mut text = String::new();
-        for deed in &self.deeds.done {
-            writeln!(text, "# {:.1} s: {}", deed.at, words::command(&deed.command))
-                .expect("a text takes everything");
-        }
         let stem = self.world.fleet.as_ref().map_or("fleet", |fleet| &fleet.name);
-        vec![Effect::Save { stem: format!("faults-{stem}"), text }]
+        vec![Effect::Save { stem: format!("faults-{stem}"), text: plan::of(self.deeds.done.iter()) }]
     }
 }
 
@@ -259,9 +253,10 @@ impl Deed {
             Command::Button { action: ButtonAction::Hold } => {
                 Some(Command::Button { action: ButtonAction::Release })
             }
-            Command::Button { action: ButtonAction::Press | ButtonAction::Release } | Command::Reset {} => {
-                None
-            }
+            Command::Fault { fault } => Some(Command::Clear { id: None, kind: Some(fault.fault.clone()) }),
+            Command::Button { action: ButtonAction::Press | ButtonAction::Release }
+            | Command::Reset {}
+            | Command::Clear { .. } => None,
             Command::Hold { channel, .. }
                 if before.is_none_or(|before| before.source == Source::Behaviour) =>
             {

@@ -25,6 +25,7 @@ use ratatui::{
 use std::collections::VecDeque;
 use thingfleet_control::{
     event::What,
+    fault::ActiveFault,
     snapshot::{Channel, Device, Role, State, Type},
 };
 
@@ -44,7 +45,7 @@ pub(super) fn view(app: &App, frame: &mut Frame, theme: Theme, area: Rect, shown
     };
     let [top, rest] = Layout::vertical([Constraint::Length(2), Constraint::Min(0)]).areas(area);
     identity(&mut paint, top, device);
-    let wanted = u16::try_from(device.channels.len() + 1).unwrap_or(u16::MAX);
+    let wanted = u16::try_from(device.channels.len() + device.faults.len() + 1).unwrap_or(u16::MAX);
     if area.width >= WIDE {
         let [left, right] = Layout::horizontal([Constraint::Min(70), Constraint::Percentage(42)]).areas(rest);
         let [values, chart] = Layout::vertical([Constraint::Max(wanted), Constraint::Min(CHART)]).areas(left);
@@ -114,9 +115,21 @@ fn identity(paint: &mut Paint, area: Rect, device: &Device) {
 fn channels(app: &App, paint: &mut Paint, area: Rect, device: &Device, shown: &mut Shown) {
     let body = paint.rule(area, "sensors and actuators");
     let rows = usize::from(body.height);
-    let cursor = app.device.cursor.min(device.channels.len().saturating_sub(1));
-    let offset = window(0, cursor, rows, device.channels.len());
+    let lines = device.channels.len() + device.faults.len();
+    let cursor = app.device.cursor.min(lines.saturating_sub(1));
+    let offset = window(0, cursor, rows, lines);
     shown.rows = rows;
+    for (number, fault) in device.faults.iter().enumerate() {
+        let place = device.channels.len() + number;
+        if (offset..offset + rows).contains(&place) {
+            let at = line(body, place - offset);
+            show_fault(paint, at, fault);
+            shown.hits.push((at, Hit::Line(place)));
+            if place == cursor {
+                paint.tint(at, paint.theme.cursor());
+            }
+        }
+    }
     for (place, channel) in device.channels.iter().enumerate().skip(offset).take(rows) {
         let at = line(body, place - offset);
         shown.hits.push((at, Hit::Line(place)));
@@ -125,6 +138,18 @@ fn channels(app: &App, paint: &mut Paint, area: Rect, device: &Device, shown: &m
             paint.tint(Rect { width: COLUMNS[0] + 2, ..at }, paint.theme.cursor());
         }
     }
+}
+
+/// Something that goes wrong, and how much longer.
+fn show_fault(paint: &mut Paint, area: Rect, active: &ActiveFault) {
+    let theme = paint.theme;
+    let at = paint.column(area, 2, "✗", theme.bad());
+    let at = paint.words(at, &words::fault(&active.fault), theme.bad());
+    let left = match active.left_seconds {
+        Some(left) => format!("  {} left", words::span(left)),
+        None => "  until it is ended".to_owned(),
+    };
+    paint.words(at, &left, theme.odd());
 }
 
 fn show_channel(
@@ -223,6 +248,8 @@ fn history(app: &App, paint: &mut Paint, area: Rect) {
         | What::Commissioning(_)
         | What::Led { .. }
         | What::Bluetooth(_)
+        | What::FaultBegan(_)
+        | What::FaultEnded { .. }
         | What::Steered { .. }
         | What::Lagging { .. }
         | What::Added

@@ -20,7 +20,7 @@ impl<'b> Paint<'b> {
             return area;
         }
         let (x, _) = self.buffer.set_stringn(area.x, area.y, words, area.width.into(), style);
-        Rect { x, width: area.right().saturating_sub(x), height: 1, ..area }
+        Rect { x, width: area.right().saturating_sub(x), height: area.height.min(1), ..area }
     }
 
     /// Writes words into so many columns, and gives what is left of the line.
@@ -28,7 +28,7 @@ impl<'b> Paint<'b> {
         let width = width.min(area.width);
         // A blank stays between columns.
         self.words(Rect { width: width.saturating_sub(1), ..area }, words, style);
-        Rect { x: area.x + width, width: area.width - width, height: 1, ..area }
+        Rect { x: area.x + width, width: area.width - width, height: area.height.min(1), ..area }
     }
 
     /// Writes words to the right end of an area.

@@ -1,7 +1,7 @@
 //! What stands in front of a screen.
 
 use super::{
-    help,
+    faults, help,
     paint::{Paint, line},
 };
 use crate::{
@@ -57,6 +57,10 @@ pub(super) fn view(app: &App, frame: &mut Frame, theme: Theme) {
                 .map_or("a value".to_owned(), |channel| format!("a value for {channel}"));
             let inner = panel(frame, theme, centred(area, 60, 6), &title);
             Some(show_value(app, &mut Paint::new(frame.buffer_mut(), theme), inner, prompt))
+        }
+        Overlay::Fault(form) => {
+            let inner = panel(frame, theme, centred(area, 76, faults::form_height(form)), &form.kind.title);
+            Some(faults::show_form(app, &mut Paint::new(frame.buffer_mut(), theme), inner, form))
         }
         Overlay::Question(question) => {
             let width = u16::try_from(question.text.chars().count() + 6).unwrap_or(u16::MAX).clamp(30, 70);

@@ -92,6 +92,17 @@ impl Stage {
         self.news(News::Devices(vec![device]));
     }
 
+    /// Two faults of the kettle.
+    pub fn go_wrong(&mut self) {
+        let mut device = kettle(121.0);
+        device.faults = read(json!([
+            { "id": 1, "since_seconds": 100.0, "left_seconds": 9.4, "fault": "sensor-offset", "channel": "temp",
+              "amount": 5.0 },
+            { "id": 2, "since_seconds": 110.0, "left_seconds": null, "fault": "latency", "delay": 2.0 },
+        ]));
+        self.news(News::Devices(vec![device]));
+    }
+
     /// The device whose traffic is shown exchanges something.
     pub fn exchange(&mut self) {
         let device = self.app.world().traffic.device.clone();

@@ -217,6 +217,11 @@ pub(crate) fn affiliated(answer: &Element) -> Vec<BareJid> {
         .collect()
 }
 
+/// Removes a node with everything in it.
+pub(crate) fn delete(name: Name) -> Element {
+    owner(Element::new(ns::PUBSUB_OWNER, "delete").attr("node", name))
+}
+
 /// Removes all items of a node.
 pub(crate) fn purge(name: Name) -> Element {
     owner(Element::new(ns::PUBSUB_OWNER, "purge").attr("node", name))

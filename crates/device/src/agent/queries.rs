@@ -57,7 +57,8 @@ impl Agent {
             }
             return cx.send(stanza::error(iq, Condition::ServiceUnavailable));
         }
-        let answer = self.identity.answer(iq, payload, cx.definition, cx.world.wall_time(cx.now));
+        let answer =
+            self.identity.answer(iq, payload, cx.definition, cx.faults.software(cx.definition), cx.clock());
         cx.send(answer);
     }
 

@@ -39,7 +39,7 @@ pub(crate) enum Purpose {
 }
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 struct Pending {

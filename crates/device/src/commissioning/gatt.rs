@@ -233,6 +233,14 @@ impl Peripheral {
         }
     }
 
+    /// Lets a client read something else from a characteristic.
+    pub(crate) fn claim(&mut self, characteristic: Characteristic, text: &str) {
+        let place = Characteristic::INFORMATION.iter().position(|own| *own == characteristic);
+        if let Some(place) = place {
+            self.information[place] = text.into();
+        }
+    }
+
     /// What a client reads from a characteristic, as UTF-8 without a terminator; `None` for those that are written.
     pub fn value(&self, characteristic: Characteristic) -> Option<&str> {
         let place = Characteristic::INFORMATION.iter().position(|own| *own == characteristic)?;
@@ -276,6 +284,33 @@ pub enum AttError {
 }
 
 impl AttError {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::WriteNotPermitted,
+        Self::InsufficientEncryption,
+        Self::InvalidLength,
+        Self::ValueNotAllowed,
+        Self::Incomplete,
+        Self::NotSealed,
+    ];
+
+    /// Short name: `invalid-length`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WriteNotPermitted => "write-not-permitted",
+            Self::InsufficientEncryption => "insufficient-encryption",
+            Self::InvalidLength => "invalid-length",
+            Self::ValueNotAllowed => "value-not-allowed",
+            Self::Incomplete => "incomplete",
+            Self::NotSealed => "not-sealed",
+        }
+    }
+
+    /// The error with this name.
+    pub fn with_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|error| error.name() == name)
+    }
+
     /// The code in the Error Response (Core 5.4, Vol 3, Part F, 3.4.1.1; Core Specification Supplement, Part B).
     pub const fn code(self) -> u8 {
         match self {

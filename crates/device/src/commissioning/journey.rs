@@ -23,9 +23,10 @@
 use super::gatt::Characteristic;
 use alloc::{string::String, vec::Vec};
 use core::fmt;
+use serde::{Deserialize, Serialize};
 
 /// Where a device stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Stage {
     /// Its memory is empty; it advertises.
     Unprovisioned,

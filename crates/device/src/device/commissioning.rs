@@ -59,6 +59,15 @@ impl<D: Deref<Target = Definition>> Device<D> {
         self.journey.as_ref().map(|journey| journey.stage)
     }
 
+    /// Is as before [`Device::set_out`], with what the memory holds.
+    pub(super) fn unset_out(&mut self) {
+        if let Some(journey) = self.journey.take() {
+            self.instance.stored = journey.stored;
+            self.instance.account = None;
+            self.instance.owners = journey.others;
+        }
+    }
+
     /// Begins with what the memory holds.
     pub(super) fn set_out(&mut self) {
         self.journey = Some(Journey {

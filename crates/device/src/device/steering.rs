@@ -12,7 +12,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
     /// Leaves server, network and air, with a goodbye where there is somebody to take it.
     pub(super) fn go_offline(&mut self) {
         match self.session {
-            Session::Offline | Session::Stopped => return,
+            Session::Offline | Session::Off | Session::Stopped => return,
             Session::Commissioning => {
                 self.client_gone();
                 self.outputs.push_back(Output::StopPeripheral);
@@ -43,6 +43,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             | Session::SettingUp
             | Session::Online
             | Session::Waiting { .. }
+            | Session::Off
             | Session::Stopped => return,
         }
         self.backoff = Backoff::default();

@@ -69,6 +69,7 @@ pub(super) fn read(
             access: own.access.clone(),
             addressing: own.addressing_of(&name),
             actuators: own.actuators,
+            faults: Vec::new(),
             tags: own.tags.clone(),
             name,
             serial,

@@ -1,7 +1,7 @@
 //! The whole transition table of the set-up, so that a change of it is seen as a change of this text.
 
 use super::*;
-use crate::{agent::Context, random::Stream, testing, world::World};
+use crate::{agent::Context, faults::Faults, random::Stream, testing, world::World};
 use alloc::{collections::VecDeque, string::String, vec};
 use core::fmt::Write as _;
 
@@ -41,6 +41,7 @@ fn next(phase: Phase, purpose: &Purpose, answer: &str) -> Phase {
         instance: &instance,
         world: &mut World::of(&definition, &instance),
         random: &mut Stream::new(1, "", "", ""),
+        faults: &mut Faults::new(&instance),
         outputs: &mut VecDeque::new(),
     };
     let iq = Element::new(ns::CLIENT, "iq");
