@@ -21,18 +21,24 @@ const INK: &str = "#d7dee6";
 type Steps = fn(&mut Stage);
 
 /// The pictures, and what leads to them.
-const SCREENS: [(&str, Steps); 6] = [
+const SCREENS: [(&str, Steps); 7] = [
     ("fleet", |_| {}),
     ("map", |stage| {
         stage.keys("m");
     }),
-    ("device", Stage::open_kettle),
+    ("device", |stage| {
+        stage.open_kettle();
+        stage.go_wrong();
+    }),
     ("traffic", |stage| {
         stage.keys("t");
         stage.exchange();
     }),
     ("log", |stage| {
         stage.keys("4");
+    }),
+    ("faults", |stage| {
+        stage.keys("xjjj");
     }),
     ("code", Stage::open_code),
 ];

@@ -67,6 +67,7 @@ pub struct Options {
 
 /// Something that happens to the dashboard.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most messages are news, and they are taken at once")]
 pub enum Message {
     /// A key.
     Key(KeyEvent),

@@ -31,6 +31,7 @@ const REMEMBERED: usize = 512;
 
 /// Something the dashboard wants.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "few wait at a time")]
 pub enum Request {
     /// The devices in one line each.
     Roster,
