@@ -16,10 +16,17 @@ bluez() {
     THINGFLEET_PROFILE=release THINGFLEET_CLIENTS=8 scripts/test-ble.sh -q bench.py
 }
 
+
+# The dashboard is measured without a terminal; it takes --json.
+dashboard() {
+    cargo bench --quiet --package thingfleet-tui --bench frames -- "$@"
+}
+
 case " $* " in
 *" --only bluez "*) bluez "${@:3}" ;;
+*" --only dashboard "*) dashboard "${@:3}" ;;
 *" --only commissioning "*) commissioning "${@:3}" ;;
 *" --only "*) cargo run --release --quiet --package thingfleet-bench -- "$@" ;;
-*" --json "*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning --json ;;
-*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning ;;
+*" --json "*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning --json && dashboard --json ;;
+*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning && dashboard ;;
 esac

@@ -7,9 +7,10 @@ mod place;
 mod table;
 mod traffic;
 
+pub(super) use place::Place;
+
 use super::{Failure, Global, duration, output, runtime, signals::Signals};
 use clap::{Args, Subcommand};
-use place::Place;
 use std::time::Duration;
 use thingfleet_control::{
     client::{Client, ClientError},
@@ -220,14 +221,14 @@ fn print_json(kind: &str, value: &impl serde::Serialize) -> std::io::Result<()> 
 impl From<&Devices> for Selection {
     fn from(devices: &Devices) -> Self {
         let Devices { name, kind, tag } = devices.clone();
-        Self { name, kind, tag }
+        Self { name, kind, tag, ..Self::default() }
     }
 }
 
 impl From<&Named> for Selection {
     fn from(named: &Named) -> Self {
         let Named { name, kind, tag } = named.clone();
-        Self { name: Some(name), kind, tag }
+        Self { name: Some(name), kind, tag, ..Self::default() }
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) const LARGEST: usize = 64 * 1024;
 const LONGEST_WAIT: f64 = 3600.0;
 /// Slowest and fastest world, as in profiles.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;
+/// Names in a selection; each is compared with each device.
+const MOST_NAMES: usize = 1024;
 
 /// Answers requests for one fleet.
 pub(super) struct Desk {
@@ -73,6 +75,7 @@ impl Desk {
             Action::ShowFleet => Ok(json(StatusCode::OK, &show::fleet(&self.crew))),
             Action::ChangeFleet => self.change_fleet(body(request).await?).await,
             Action::ListDevices => self.list(&selection(&query)).await,
+            Action::Roster => Ok(json(StatusCode::OK, &show::roster(&self.crew))),
             Action::AddDevice => self.add(body(request).await?).await,
             Action::ShowDevice => self.show(device, StatusCode::OK).await,
             Action::RemoveDevice => {
@@ -167,6 +170,10 @@ impl Desk {
     }
 
     async fn command(&self, order: Order) -> Result<Answer, Refused> {
+        if order.devices.names.len() > MOST_NAMES {
+            let detail = format!("a selection has at most {MOST_NAMES} names");
+            return Err(Refused::bad(detail, "give more orders, or select by a pattern"));
+        }
         let seats = self.selected(&order.devices);
         if seats.is_empty() {
             return Err(Refused::NoDevice("the fleet has no such device".to_owned()));
@@ -307,7 +314,7 @@ fn query(text: &str, fields: &[Field]) -> Result<BTreeMap<String, String>, Refus
 
 fn selection(query: &BTreeMap<String, String>) -> Selection {
     let field = |name: &str| query.get(name).cloned();
-    Selection { name: field("name"), kind: field("kind"), tag: field("tag") }
+    Selection { name: field("name"), names: Vec::new(), kind: field("kind"), tag: field("tag") }
 }
 
 /// Where a stream of events begins; a client that comes back says it in a header.

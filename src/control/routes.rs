@@ -6,7 +6,7 @@ use schemars::{Schema, SchemaGenerator};
 use thingfleet_control::{
     command::{FleetChange, NewDevice, Order, Outcome, Wait},
     event::Event,
-    snapshot::{Device, Fleet},
+    snapshot::{Device, Entry, Fleet},
     traffic::Exchange,
 };
 
@@ -45,6 +45,7 @@ pub(super) enum Action {
     ShowFleet,
     ChangeFleet,
     ListDevices,
+    Roster,
     AddDevice,
     ShowDevice,
     RemoveDevice,
@@ -62,6 +63,7 @@ impl Action {
             Self::ShowFleet => "showFleet",
             Self::ChangeFleet => "changeFleet",
             Self::ListDevices => "listDevices",
+            Self::Roster => "roster",
             Self::AddDevice => "addDevice",
             Self::ShowDevice => "showDevice",
             Self::RemoveDevice => "removeDevice",
@@ -90,7 +92,7 @@ const SINCE: Field = Field {
 };
 
 /// The table.
-pub(super) static ROUTES: [Route; 11] = [
+pub(super) static ROUTES: [Route; 12] = [
     Route {
         method: Method::GET,
         path: "/v1/fleet",
@@ -125,6 +127,18 @@ pub(super) static ROUTES: [Route; 11] = [
         status: 200,
         meaning: "the devices, in the order of the fleet",
         answer: Some((JSON, SchemaGenerator::subschema_for::<Vec<Device>>)),
+        refusals: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/roster",
+        action: Action::Roster,
+        summary: "Shows all devices in one line each, cheaply",
+        query: &[],
+        body: None,
+        status: 200,
+        meaning: "the devices, in the order of the fleet",
+        answer: Some((JSON, SchemaGenerator::subschema_for::<Vec<Entry>>)),
         refusals: &[],
     },
     Route {

@@ -8,11 +8,11 @@ use crate::{
         health::{Counts, Notice, Standing, What},
     },
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use thingfleet_control::{
     event,
     fault::{ActiveFault, FaultSpec},
-    snapshot::{Bluetooth, Channel, Counters, Device, Fleet, State, Trouble},
+    snapshot::{Bluetooth, Channel, Counters, Device, Entry, Fleet, State, Trouble},
 };
 use thingfleet_device::{
     commissioning::journey::Stage,
@@ -59,6 +59,25 @@ pub(super) fn fleet(crew: &Crew) -> Fleet {
         counters: counters(&snapshot.counts),
         latest_event: health.history().latest(),
     }
+}
+
+/// All devices, without asking them.
+pub(super) fn roster(crew: &Crew) -> Vec<Entry> {
+    let entry = |(place, seat): (usize, Arc<Seat>)| {
+        let standing = crew.health().standing(place);
+        let trouble = match &standing.session {
+            Some(Session::Waiting { failure, .. } | Session::Failed(failure)) => Some(failure.kind.name()),
+            _ => standing.setup_failure.is_some().then_some("setup"),
+        };
+        Entry {
+            name: seat.instance.name.clone(),
+            kind: seat.definition.kind.clone(),
+            tags: seat.tags.clone(),
+            state: state(&standing),
+            trouble: trouble.map(str::to_owned),
+        }
+    };
+    crew.present().into_iter().map(entry).collect()
 }
 
 /// The device at this place, once it has done everything it was told.

@@ -19,6 +19,10 @@ async fn a_fleet_is_read_steered_and_waited_for() {
     let kitchen = Selection { tag: Some("kitchen".into()), ..Selection::default() };
     let names: Vec<_> = client.devices(&kitchen).await.unwrap().into_iter().map(|one| one.name).collect();
     assert_eq!(names, ["kettle-1", "kettle-2"]);
+    let roster = client.roster().await.unwrap();
+    let roster: Vec<_> = roster.iter().map(|entry| (&*entry.name, &*entry.kind, entry.state)).collect();
+    let online = |name, kind| (name, kind, State::Online);
+    assert_eq!(roster, [online("kettle-1", "kettle"), online("kettle-2", "kettle"), online("lamp", "lamp")]);
 
     let hold = Command::Hold { channel: temp(), value: Some(Value::Float(95.5)) };
     assert_eq!(stage.order("kettle-*", hold).await.unwrap(), ["kettle-1", "kettle-2"]);

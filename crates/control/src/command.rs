@@ -29,6 +29,10 @@ pub struct Selection {
     /// Their names, as a pattern: `*` stands for any characters, `?` for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Their names, as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub names: Vec<String>,
     /// The short name of their definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
@@ -239,6 +243,7 @@ impl Selection {
     /// Whether a device is one of them.
     pub fn takes(&self, name: &str, kind: &str, tags: &[String]) -> bool {
         self.name.as_ref().is_none_or(|pattern| matches(pattern, name))
+            && (self.names.is_empty() || self.names.iter().any(|one| one == name))
             && self.kind.as_ref().is_none_or(|wanted| wanted == kind)
             && self.tag.as_ref().is_none_or(|wanted| tags.contains(wanted))
     }
@@ -301,11 +306,16 @@ mod tests {
     #[test]
     fn everything_given_has_to_apply() {
         let tags = ["kitchen".to_owned()];
-        let selection =
-            Selection { name: Some("k*".into()), kind: Some("kettle".into()), tag: Some("kitchen".into()) };
+        let selection = Selection {
+            name: Some("k*".into()),
+            names: vec!["k-1".into(), "k-2".into()],
+            kind: Some("kettle".into()),
+            tag: Some("kitchen".into()),
+        };
         assert!(selection.takes("k-1", "kettle", &tags));
         assert!(!selection.takes("k-1", "lamp", &tags));
         assert!(!selection.takes("k-1", "kettle", &[]));
+        assert!(!selection.takes("k-3", "kettle", &tags));
         assert!(Selection::default().takes("anything", "at all", &[]));
     }
 

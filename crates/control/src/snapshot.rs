@@ -4,7 +4,7 @@ use crate::{fault::ActiveFault, value::Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
-use thingfleet_device::{definition, io, model, value::Secret};
+use thingfleet_device::{definition, io, model, unit::Unit, value::Secret};
 
 /// A fleet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +71,23 @@ pub struct Device {
     pub faults: Vec<ActiveFault>,
     /// What happened since the start.
     pub counters: Counters,
+}
+
+/// A device in one line, for lists of thousands: what its fleet knows without asking the device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Entry {
+    /// Its name, unique in the fleet.
+    pub name: String,
+    /// Short name of its definition.
+    pub kind: String,
+    /// The profile's words to select it by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Where it stands.
+    pub state: State,
+    /// Short name of what is wrong with its session or its nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// Where a device stands.
@@ -386,6 +403,14 @@ impl Channel {
             set_by,
             age_seconds,
         }
+    }
+}
+
+impl Channel {
+    /// The sign of its unit for people, `°C`; empty without one.
+    pub fn symbol(&self) -> &'static str {
+        let unit = self.unit.as_deref().and_then(Unit::from_name);
+        unit.map_or("", Unit::symbol)
     }
 }
 
