@@ -16,7 +16,6 @@ bluez() {
     THINGFLEET_PROFILE=release THINGFLEET_CLIENTS=8 scripts/test-ble.sh -q bench.py
 }
 
-
 # The dashboard is measured without a terminal; it takes --json.
 dashboard() {
     cargo bench --quiet --package thingfleet-tui --bench frames -- "$@"
