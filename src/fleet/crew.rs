@@ -2,26 +2,21 @@
 //!
 //! Places are counted from zero and never move: a device that was removed leaves its place empty.
 
-use super::{
-    COMMANDS, Friend,
-    accounts::{self, AccountsError},
-    health::Health,
-};
+mod recruit;
+
+pub use recruit::AddError;
+pub(super) use recruit::Recruiting;
+
+use super::{COMMANDS, Friend, health::Health};
 use crate::{
     driver::{Command, Look, Order, Request, Wanted, Watch},
     label,
-    memory::{Memories, Memory},
-    state::{State, StateError},
-    xmpp::connect::Connector,
+    memory::Memory,
 };
 use futures::future::join_all;
-use std::{
-    collections::HashSet,
-    io,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 use thingfleet_device::{
     commissioning::qr::{Address, QrCode},
@@ -30,7 +25,7 @@ use thingfleet_device::{
     jid::BareJid,
     time::Instant,
 };
-use thingfleet_schema::profile::{self, Accounts, Adapters};
+use thingfleet_schema::profile::{self, Adapters};
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, oneshot, watch},
     task::JoinHandle,
@@ -59,22 +54,6 @@ pub struct Pace {
     pub is_paused: bool,
 }
 
-/// What it takes to add a device.
-#[derive(Debug)]
-pub(super) struct Recruiting {
-    pub(super) seed: u64,
-    pub(super) connector: Arc<Connector>,
-    pub(super) accounts: Accounts,
-    /// The person of the private server, if the fleet is on one.
-    pub(super) person: Option<Account>,
-    /// Held until everything in it is written down.
-    pub(super) state: Option<State>,
-    /// Only of a fleet with commissioned devices.
-    pub(super) memories: Option<Memories>,
-    /// Make friends of the person and the devices that were added; end with the fleet.
-    pub(super) befriending: Vec<AbortOnDrop>,
-}
-
 /// The place of one device in its fleet, whether it is running or not.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -93,35 +72,6 @@ pub(crate) struct Seat {
 /// A task that ends with its owner.
 #[derive(Debug)]
 pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
-
-/// Why a device was not added.
-#[derive(Debug, thiserror::Error)]
-pub enum AddError {
-    /// The fleet has a device of this name.
-    #[error("the fleet has a device {0:?} already")]
-    Taken(String),
-    /// It has no account.
-    #[error(transparent)]
-    Accounts(#[from] AccountsError),
-    /// The fleet's state, which what it is given goes into, cannot be used.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// There is no thread that writes that down.
-    #[error("cannot start a thread")]
-    Thread(#[source] io::Error),
-}
-
-impl AddError {
-    /// What a person can do about it.
-    pub const fn next_step(&self) -> &'static str {
-        match self {
-            Self::Taken(_) => "choose another name",
-            Self::Accounts(error) => error.next_step(),
-            Self::State(error) => error.next_step(),
-            Self::Thread(_) => "end other programs, or raise the limit of threads",
-        }
-    }
-}
 
 impl Crew {
     pub(super) fn new(
@@ -205,48 +155,6 @@ impl Crew {
         self.seats.read().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
     }
 
-    /// Adds a device and switches it on.
-    ///
-    /// # Errors
-    /// [`AddError`]; the fleet is as it was then.
-    pub async fn add(&self, device: &profile::Device) -> Result<(), AddError> {
-        let mut recruiting = self.recruiting.lock().await;
-        if self.find(&device.name).is_some() {
-            return Err(AddError::Taken(device.name.clone()));
-        }
-        let known = self.account_of_removed(&device.name).filter(|_| device.account.is_none());
-        let (account, wireless) = if label::is_commissioned(device) {
-            (None, Some(self.equip(&device.name, &mut recruiting)?))
-        } else {
-            let account = match known {
-                Some(account) => account,
-                None => accounts::for_new_device(device, &self.domain, &mut recruiting).await?,
-            };
-            (Some(account), None)
-        };
-        let person = recruiting.person.clone();
-        let owner = person.as_ref().map(|person| &person.jid);
-        let seat = Seat::new(recruiting.seed, device, account, wireless, owner);
-        if let (Some(person), Some(friend)) = (person.clone(), seat.friend())
-            && seat.instance.owners.contains(&person.jid)
-        {
-            let befriending =
-                super::befriend::befriend(Arc::clone(&recruiting.connector), person, vec![friend]);
-            recruiting.befriending.retain(|task| !task.0.is_finished());
-            recruiting.befriending.push(AbortOnDrop(tokio::spawn(befriending)));
-        }
-        let place = {
-            let mut seats = self.seats.write().unwrap_or_else(PoisonError::into_inner);
-            self.health.add(&device.name);
-            seats.push(Arc::new(seat));
-            seats.len() - 1
-        };
-        self.health.reporter(place).added();
-        // It fails only if the fleet is being stopped.
-        _ = self.launches.send(place);
-        Ok(())
-    }
-
     /// Removes the device at this place, which says goodbye first. Its account stays at the server.
     pub(crate) async fn remove(&self, place: usize) {
         let Some(seat) = self.seat(place) else { return };
@@ -257,49 +165,11 @@ impl Crew {
         seat.command(Command::Stop).await;
     }
 
-    /// A memory and an address for a new device that is commissioned over Bluetooth.
-    fn equip(&self, name: &str, recruiting: &mut Recruiting) -> Result<(Memory, Address), AddError> {
-        let Recruiting { memories, state, .. } = recruiting;
-        let memories = if let Some(memories) = memories {
-            memories
-        } else {
-            let state = match state {
-                Some(state) => state,
-                None => state.insert(State::open(&self.name)?),
-            };
-            let made = match recruiting.person {
-                Some(_) => Memories::volatile(state.devices()?),
-                None => Memories::lasting(state.devices()?),
-            };
-            memories.insert(made.map_err(AddError::Thread)?)
-        };
-        let own = |seat: &Seat| seat.wireless.as_ref().map(|(_, address)| *address);
-        // One that was removed may come back, with the address it had.
-        let others = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        let taken: HashSet<_> =
-            others.iter().filter(|seat| seat.instance.name != name).filter_map(|seat| own(seat)).collect();
-        let address =
-            label::own_address(recruiting.seed, &self.name, name, |address| taken.contains(&address));
-        Ok((memories.made_for(name), address))
-    }
-
-    /// Gives the devices' memories away, so that whoever ends the fleet can close them.
-    pub(super) async fn take_memories(&self) -> Option<Memories> {
-        self.recruiting.lock().await.memories.take()
-    }
-
     /// What the QR code on a device says that is commissioned over Bluetooth, if its address is known.
     pub(crate) fn code(&self, seat: &Seat) -> Option<QrCode> {
         let (memory, own) = seat.wireless.as_ref()?;
         let address = label::whereabouts(&self.adapters, *own, memory.address()).address()?;
         Some(QrCode { address, key: memory.key()?.public() })
-    }
-
-    /// The account of a device of this name that was in the fleet before.
-    fn account_of_removed(&self, name: &str) -> Option<Account> {
-        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        let before = seats.iter().rev().find(|seat| seat.instance.name == name)?;
-        before.instance.account.clone()
     }
 
     fn lock_pace(&self) -> MutexGuard<'_, Pace> {

@@ -248,7 +248,6 @@ impl What {
                 .to_owned(),
             },
             io::Event::Commissioning(step) => Self::Commissioning(CommissioningStep::of(step)),
-            io::Event::Lagging(lagging) => Self::Lagging { lagging: *lagging },
             io::Event::FaultBegan(id, fault) => Self::FaultBegan(ActiveFault {
                 id: id.0,
                 since_seconds: at.as_secs_f64(),
@@ -256,6 +255,7 @@ impl What {
                 fault: FaultSpec::of(fault, definition),
             }),
             io::Event::FaultEnded(id) => Self::FaultEnded { id: id.0 },
+            io::Event::Lagging(lagging) => Self::Lagging { lagging: *lagging },
         }
     }
 

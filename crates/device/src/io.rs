@@ -281,12 +281,12 @@ pub enum Event {
     Handshake(Handshake),
     /// A step of being commissioned over Bluetooth.
     Commissioning(Step),
-    /// Its world cannot keep its speed on this machine and falls behind (`true`), or has caught up again.
-    Lagging(bool),
     /// Something begins to go wrong.
     FaultBegan(FaultId, Box<Fault>),
     /// It has ended; what is over at once ends as it begins.
     FaultEnded(FaultId),
+    /// Its world cannot keep its speed on this machine and falls behind (`true`), or has caught up again.
+    Lagging(bool),
 }
 
 /// Names one fault of one device, from when it begins: 1, 2, 3, …
