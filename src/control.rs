@@ -1,7 +1,7 @@
 //! The control interface of a running fleet: HTTP with JSON on loopback (docs/CONTROL.md).
 //!
 //! Who holds the [`Control`] owns its listener and its connections. It does nothing and keeps nothing before somebody
-//! asks. [`routes`] is the one table of what can be asked, and [`desk`] does it.
+//! asks. `routes` is the one table of what can be asked, and `desk` does it.
 
 mod answer;
 mod card;

@@ -67,8 +67,9 @@ impl Port {
         self.state(State::Advertising { adapter: adapter.to_owned(), address }).await;
     }
 
-    /// Tells that a client connected.
+    /// Tells that a client connected. Nobody else can until it is gone, so what is advertised then is news again.
     pub(super) async fn client_connected(&self) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.tell(RadioEvent::ClientConnected).await;
     }
 

@@ -101,7 +101,8 @@ impl Step {
     /// network more than once.
     pub const fn limit(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Leave => 5,
+            // Half of it is patience: bluetoothd takes two seconds to end a connection (measured).
+            Self::Leave => 10,
             Self::SetupDone => 15,
             Self::Find
             | Self::Connect

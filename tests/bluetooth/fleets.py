@@ -1,7 +1,6 @@
 """Fleets of devices in their boxes, and the client's part in unpacking one (thesis 4.1 to 4.3)."""
 
 import asyncio
-import os
 import re
 import urllib.parse
 from dataclasses import dataclass
@@ -101,13 +100,8 @@ class Fleet(programs.Program):
 
     async def start(self, *arguments):
         """Prints the QR codes, as somebody would who puts things into boxes, and starts the program."""
-        process = await asyncio.create_subprocess_exec(
-            *(str(programs.binary()), "qr", str(self._profile), "--text"),
-            env={**os.environ, "HOME": str(self._directory), "XDG_STATE_HOME": str(self._directory / "state")},
-            stdout=asyncio.subprocess.PIPE,
-        )
-        text, _ = await process.communicate()
-        codes = re.findall(r"(xmpp:iot-register\?mac=(\S+)&algo=ed25519&key=(\S+))", text.decode())
+        text = await self.output("qr", "--text")
+        codes = re.findall(r"(xmpp:iot-register\?mac=(\S+)&algo=ed25519&key=(\S+))", text)
         for device, (whole, address, key) in zip(self.names, codes, strict=True):
             self.codes[device] = Code(whole, address, urllib.parse.unquote(key))
         return await super().start(*arguments)

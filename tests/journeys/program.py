@@ -70,13 +70,25 @@ class Program:
         self._over = False
         self._process = await asyncio.create_subprocess_exec(
             *(str(binary()), "run", str(self._profile), "--headless", "--events", "--json", *arguments),
-            env={**os.environ, "HOME": str(self._directory), "XDG_STATE_HOME": str(self._directory / "state")},
+            env=self._environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         self._reader = asyncio.gather(self._read_events(), self._read_errors())
         return self
+
+    async def output(self, command, *arguments):
+        """What another command prints about the same profile, while this run goes on or not."""
+        process = await asyncio.create_subprocess_exec(
+            *(str(binary()), command, str(self._profile), *arguments),
+            env=self._environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0, f"{command} ended with {process.returncode}"
+        return out.decode()
 
     async def stop(self):
         """Asks the program to leave, as Ctrl-C does, and returns its exit code."""
@@ -124,6 +136,9 @@ class Program:
                         await self._news.wait()
         except TimeoutError:
             raise AssertionError(f"no event {kind} {wanted} within {deadline} s\n{self.report()}") from None
+
+    def _environment(self):
+        return {**os.environ, "HOME": str(self._directory), "XDG_STATE_HOME": str(self._directory / "state")}
 
     def told(self, kind):
         """The events of a kind so far."""

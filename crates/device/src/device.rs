@@ -17,7 +17,7 @@
 //! ```
 //!
 //! A device that is commissioned over Bluetooth begins in Commissioning, or in Joining with what its memory holds, and
-//! comes to Connecting with its network; that part is in [`commissioning`] and follows
+//! comes to Connecting with its network; that part stands in `device/commissioning.rs` and follows
 //! [`crate::commissioning::journey`].
 
 mod commissioning;

@@ -157,6 +157,8 @@ pub struct Device {
     pub name: String,
     /// What it is; shared by all devices of that kind.
     pub definition: Arc<Definition>,
+    /// What the profile calls that: a shipped name or a path.
+    pub definition_name: Arc<str>,
     /// Serial number.
     pub serial: String,
     /// Time after the start of the fleet at which it is switched on.

@@ -116,11 +116,11 @@ impl Server<'_> {
                 },
                 (address, is_connected) = up.clients.next() => {
                     let change = up.clients.take(address, is_connected);
-                    self.tell(change, &up.pieces, port).await;
+                    self.tell(change, &up.pieces, up.address, port).await;
                 }
                 Some(request) = up.requests.recv() => {
                     let change = up.clients.take_writer(request.client);
-                    self.tell(change, &up.pieces, port).await;
+                    self.tell(change, &up.pieces, up.address, port).await;
                     // It fails only if bluetoothd no longer waits: the client went in the middle of it.
                     _ = request.answer.send(port.write(request.write).await);
                 }
@@ -146,7 +146,7 @@ impl Server<'_> {
             AdapterEvent::DeviceAdded(address) => up.clients.watch(address).await,
             AdapterEvent::DeviceRemoved(address) => {
                 let change = up.clients.take(address, false);
-                self.tell(change, &up.pieces, port).await;
+                self.tell(change, &up.pieces, up.address, port).await;
             }
             AdapterEvent::PropertyChanged(AdapterProperty::Powered(false)) => {
                 return Err(self.turned_off(&mut up.events).await);
@@ -164,7 +164,7 @@ impl Server<'_> {
         Ok(())
     }
 
-    async fn tell(&mut self, change: Option<Change>, pieces: &Pieces, port: &mut Port) {
+    async fn tell(&mut self, change: Option<Change>, pieces: &Pieces, address: Address, port: &mut Port) {
         match change {
             Some(Change::Connected) => {
                 self.has_client = true;
@@ -174,6 +174,8 @@ impl Server<'_> {
                 self.has_client = false;
                 pieces.lock().unwrap_or_else(PoisonError::into_inner).forget();
                 port.client_gone().await;
+                // bluetoothd goes on with what it was told to advertise.
+                port.advertising(self.adapter.name(), address).await;
             }
             None => {}
         }

@@ -1,8 +1,8 @@
 """The client's part, played by bleak: nobody here wrote it, and it knows nothing of the program under test."""
 
 import asyncio
+import contextlib
 import time
-from contextlib import asynccontextmanager
 
 from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakError
@@ -54,7 +54,7 @@ class Central:
                     pass
         return [seen[address] for address in addresses]
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def connected(self, address):
         """Finds and connects to a device; in the end it is off and on again, which leaves nothing of the link."""
         async with self._air:
@@ -62,9 +62,7 @@ class Central:
             try:
                 yield client
             finally:
-                await self._stack.power(self.adapter, False)
-                await self._stack.forget(self.adapter, address)
-                await self._stack.power(self.adapter, True)
+                await self._hang_up(address)
 
     async def _connect(self, address):
         """Connects, in several attempts, as apps do: bluetoothd loses some links before it has the services."""
@@ -73,11 +71,22 @@ class Central:
             client = BleakClient(device, timeout=10, bluez=self._bluez)
             try:
                 await client.connect()
+                if client.services.get_characteristic(SETUP_DONE) is None:
+                    raise BleakError(f"only a part of the services: {[one.uuid for one in client.services]}")
                 return client
-            except (BleakError, TimeoutError):
+            except (BleakError, TimeoutError) as lost:
                 if attempt == ATTEMPTS - 1:
                     raise
+                print(f"connecting to {address} again: {lost!r}")
+                with contextlib.suppress(BleakError, TimeoutError):
+                    await client.disconnect()
                 await self._stack.forget(self.adapter, address)
+
+    async def _hang_up(self, address):
+        """Turns the adapter off and on again: the other side hears of that, and not always of anything less."""
+        await self._stack.power(self.adapter, False)
+        await self._stack.forget(self.adapter, address)
+        await self._stack.power(self.adapter, True)
 
 
 async def commission(client, jid, password, owner, ssid, network_password):

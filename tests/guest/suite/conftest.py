@@ -41,9 +41,13 @@ def measure():
             if kind is None:
                 self.took(self._what, self._begun)
 
+        @classmethod
+        def took(cls, what, begun):
+            cls.told(f"{what}: {time.monotonic() - begun:.2f} s")
+
         @staticmethod
-        def took(what, begun):
-            _measured.append(f"{what}: {time.monotonic() - begun:.2f} s")
+        def told(line):
+            _measured.append(line)
 
     return Measure
 

@@ -1,12 +1,15 @@
 """An independent client meets devices over bluetoothd, and makes them its owner's."""
 
 import asyncio
+import json
+import os
 import time
 
 import pytest
 from bleak.exc import BleakError
 
 import central as centrals
+import program as programs
 from conftest import NETWORK, SETTINGS
 from stack import CLIENT, DEVICES, eventually
 
@@ -118,6 +121,54 @@ async def test_an_encrypted_link_is_paired_without_a_word(stack, central, fleet,
         assert (await stack.device("hci1", client_address))["Paired"].value
         await program.event("commissioning", deadline=JOURNEY, stage="done")
     await stack.forget("hci1", client_address)
+
+
+@pytest.mark.parametrize(("definition", "security"), [("lamp", "open"), ("door", "encrypted")])
+async def test_the_commissioner_is_a_client_on_bluetoothd_too(
+    stack, fleet, account, measure, tmp_path, definition, security
+):
+    program = await fleet(definition, 1, ["hci3"])
+    address = (await program.event("bluetooth", state="advertising"))["address"]
+    code = await program.output("qr", "--text")
+    assert address in code
+
+    owner, password = account()
+    begun = time.monotonic()
+    status, told, complaints = await commissioner(code.strip(), owner, password, tmp_path)
+    measure.took(f"one device, {security}, by the commissioner: the whole journey", begun)
+    assert status == 0, complaints
+    for step in told[-1]["steps"]:
+        measure.told(f"  {security}, {step['step']}: {step['ms']:.0f} ms")
+    assert [one["code"] for one in told[-1]["deviations"]] == []
+    assert (told[-1]["outcome"], told[-1]["security"]) == ("done", security)
+    await program.event("commissioning", deadline=JOURNEY, stage="done")
+    await stack.forget("hci3", (await stack.addresses())[CLIENT])
+    await stack.forget(CLIENT, address)
+
+
+async def commissioner(code, owner, password, home):
+    """Runs `thingfleet commission` on the client's adapter; gives exit code, what it told, and its complaints."""
+    process = await asyncio.create_subprocess_exec(
+        *(str(programs.binary()), "commission", "--json", "--adapter", CLIENT, code, "--ssid", NETWORK[0]),
+        *("--owner", owner, "--host", SETTINGS["host"], "--port", str(SETTINGS["port"]), "--ca-file", "/mnt/ca.crt"),
+        env={
+            **os.environ,
+            "HOME": str(home),
+            "THINGFLEET_PASSWORD": password,
+            "THINGFLEET_WIFI_PASSWORD": NETWORK[1],
+        },
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(JOURNEY * 2):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, [json.loads(line) for line in out.splitlines()], err.decode()
 
 
 async def test_devices_queue_for_an_adapter(central, fleet, account, measure):

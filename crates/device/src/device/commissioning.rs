@@ -6,12 +6,13 @@ use crate::{
     backoff::Backoff,
     commissioning::{
         credentials::{Collector, Credentials, Rejection, Stored},
-        gatt::{Characteristic, Write},
+        gatt::{AttError, Characteristic, Write},
         journey::{Happening, NetworkFailure, Stage, Step},
     },
     definition::{Definition, Security},
     instance::Account,
     io::{Event, Output, Session, StreamFailure},
+    jid::BareJid,
     time::Instant,
 };
 use alloc::{
@@ -33,7 +34,7 @@ pub(super) struct Journey {
     /// What it was given; from Setup Done on.
     stored: Option<Stored>,
     /// The owners of its profile, who are there whoever commissions it.
-    others: Vec<crate::jid::BareJid>,
+    others: Vec<BareJid>,
     is_joined: bool,
     /// Attempts to join that have failed in a row.
     failed_joins: u8,
@@ -118,13 +119,8 @@ impl<D: Deref<Target = Definition>> Device<D> {
     pub(super) fn gatt_write(&mut self, write: &Write) {
         let characteristic = write.characteristic;
         let answer = self.take_write(write);
-        self.outputs.push_back(Output::GattAnswer(answer.as_ref().map_or_else(
-            |refusal| match refusal {
-                Refusal::Rejected(why) => Err(why.att_error()),
-                Refusal::Incomplete(_) => Err(crate::commissioning::gatt::AttError::Incomplete),
-            },
-            |_| Ok(()),
-        )));
+        let told = answer.as_ref().map(|_| ()).map_err(Refusal::att_error);
+        self.outputs.push_back(Output::GattAnswer(told));
         match answer {
             Ok(None) => self.tell(Step::Written(characteristic)),
             Ok(Some(credentials)) => {
@@ -429,4 +425,13 @@ impl<D: Deref<Target = Definition>> Device<D> {
 enum Refusal {
     Rejected(Rejection),
     Incomplete(Vec<Characteristic>),
+}
+
+impl Refusal {
+    fn att_error(&self) -> AttError {
+        match self {
+            Self::Rejected(why) => why.att_error(),
+            Self::Incomplete(_) => AttError::Incomplete,
+        }
+    }
 }
