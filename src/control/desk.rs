@@ -160,6 +160,7 @@ impl Desk {
         Ok(profile::Device {
             name: new.name.clone(),
             definition,
+            definition_name: new.definition.as_str().into(),
             serial: new.name.clone(),
             starts_after: Duration::ZERO,
             account,
