@@ -6,8 +6,8 @@ two races that a radio's pace hides:
 - bluetoothd (5.66, `att_connect_cb` in src/device.c) learns from one socket that a device connected, one message each
   time it looks, and gets the ATT channel by another. Both ends of a link have such a message waiting; if the channel
   overtakes the second one, "Connected" is never signalled, and a client that waits for that gives up.
-- Linux (6.1, `mgmt_device_found`) drops reports of advertisements until the scan is noted as begun, and a controller
-  that has reported all of them within that time is silent from then on.
+- Scans come back empty now and then, most likely since Linux (6.1) drops reports until a scan is noted as begun, and a
+  controller that has reported everything within that time is silent from then on.
 
 So Bluetooth has a processor to itself, on which bluetoothd and the kernel go before the controllers: these say nothing
 new until all of what they said has been taken in.
@@ -76,8 +76,8 @@ class Stack:
     async def plug_in(self):
         """Plugs the controllers in, and returns once every adapter is on.
 
-        btvirt makes all of them before it answers for the first, which the kernel gives up on after two seconds and
-        never shows. So btvirt goes before everybody until then, and where that was not enough they are plugged in anew.
+        The first of them is missing now and then, on a busy machine. btvirt makes all before it answers for any, and the
+        kernel gives a controller two seconds, which is most likely why. So btvirt goes before everybody until then, and where that was not enough they are plugged in anew.
         """
         # The kernel's work for an adapter is bound to what is written here when it appears.
         WORKERS.write_text(f"{1 << self._processor:x}")
