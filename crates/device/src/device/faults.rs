@@ -8,7 +8,7 @@ use crate::{
     condition::Condition,
     definition::{ChannelId, Definition, Role},
     fault::{Fault, Kind, link::Cut, plan::Phase},
-    faults::{Active, Incoming, Lately, Moment, Parties, Situation},
+    faults::{Active, BOOT, Incoming, Lately, Moment, Parties, Situation},
     io::{Event, FaultId, Input, Output},
     random::Stream,
     time::Instant,
@@ -106,9 +106,9 @@ impl<D: Deref<Target = Definition>> Device<D> {
         match fault.kind() {
             Kind::Reboot => self.lose_power(Some(fault.delay())),
             Kind::BrownOut => self.lose_power(None),
-            Kind::CrashLoop | Kind::FirmwareVersion => self.lose_power(Some(Duration::from_secs(1))),
+            Kind::CrashLoop | Kind::FirmwareVersion => self.lose_power(Some(BOOT)),
             Kind::FactoryReset if self.journey.is_some() => self.reset(),
-            Kind::FactoryReset => self.lose_power(Some(Duration::from_secs(1))),
+            Kind::FactoryReset => self.lose_power(Some(BOOT)),
             Kind::Offline | Kind::Flapping | Kind::HalfOpen => self.cut(Cut::Silent),
             Kind::ConnectionReset
             | Kind::NotResumed
@@ -136,7 +136,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
         let kind = fault.kind();
         match kind {
             Kind::BrownOut => self.boot_at = Some(self.now),
-            Kind::FirmwareVersion => self.lose_power(Some(Duration::from_secs(1))),
+            Kind::FirmwareVersion => self.lose_power(Some(BOOT)),
             Kind::Offline | Kind::Flapping | Kind::DnsFailure | Kind::TlsFailure => self.come_back(),
             Kind::Conflict => {
                 if let Session::Failed(failure) = &self.session
@@ -225,7 +225,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
                 });
                 self.with_agent(Agent::flush);
             }
-            Kind::CrashLoop if self.session != Session::Off => self.lose_power(Some(Duration::from_secs(1))),
+            Kind::CrashLoop if self.session != Session::Off => self.lose_power(Some(BOOT)),
             // Begun without a network: with every second turn it has one.
             Kind::Flapping if active.count % 2 == 1 => {
                 self.tell_link();
