@@ -122,7 +122,7 @@ impl Body for Device {
         }
     }
 
-    async fn write(&mut self, write: Write) -> Result<(), AttError> {
+    async fn write(&mut self, write: Write) -> Option<Result<(), AttError>> {
         self.port.write(write).await
     }
 
