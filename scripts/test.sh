@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every test there is: Rust, the riscv32 trace in QEMU, the editors' schema, the journeys of an independent client on
-# both servers and over Bluetooth, the control interface against its own document, and a fleet of five hundred.
+# both servers and over Bluetooth, the control interface against its own document, every fault as clients see it, and a
+# fleet of five hundred.
 # Goes through all of them whatever fails, and prints the closing line of each runner again at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -52,6 +53,7 @@ if cargo build --bin thingfleet; then
     cat "$logs/ejabberd"
     run bluetooth .venv/bin/python -m pytest -q tests/bluetooth
     run control .venv/bin/python -m pytest -q tests/control
+    run faults .venv/bin/python -m pytest -q tests/faults
     run fleet .venv/bin/python -m pytest -q tests/fleet
 else
     failed+=(journeys)
@@ -65,7 +67,7 @@ else
     cargo_closing rust
 fi
 closing riscv32 .
-for name in schema prosody ejabberd bluetooth control fleet; do
+for name in schema prosody ejabberd bluetooth control faults fleet; do
     [ ! -e "$logs/$name" ] || closing $name '(passed|failed|error).* in [0-9]'
 done
 if [ ${#failed[@]} -gt 0 ]; then

@@ -47,6 +47,7 @@ bluetooth:
   notify: {notify}
   setup_done: {setup_done}
   idle: {idle}
+  mirror: {mirror}
   join_attempts: 1
 """
 
@@ -78,9 +79,16 @@ class Fleet(programs.Program):
         setup_done="same-service",
         title="Thing in a box",
         idle="1min",
+        mirror="10min",
         network=NETWORK,
     ):
-        settings = {"security": security, "notify": str(notify).lower(), "setup_done": setup_done, "idle": idle}
+        settings = {
+            "security": security,
+            "notify": str(notify).lower(),
+            "setup_done": setup_done,
+            "idle": idle,
+            "mirror": mirror,
+        }
         (directory / "thing.yaml").write_text(DEFINITION.format(name=title, **settings))
         adapters = adapters or f"{{ virtual: '127.0.0.1:{air.port}' }}"
         ssid, password = network
