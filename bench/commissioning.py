@@ -66,47 +66,71 @@ async def bound(things, air, server, device):
 
 
 async def measured(server, count, work, together):
-    """Runs `work` with `count` fresh devices, one after the other or together."""
+    """Runs `work` with `count` fresh devices, one after the other or together; gives what it gave, and the time of
+    all, in ms.
+    """
     with tempfile.TemporaryDirectory() as directory:
         async with Air(port=0) as air:
             things = await Fleet(Path(directory), server, air, f"bench-{time.time_ns()}", count=count).start()
             try:
+                for device in things.names:
+                    await things.advertising(device)
+                begun = time.perf_counter()
                 if together:
-                    return await asyncio.gather(*(work(things, air, server, device) for device in things.names))
-                return [await work(things, air, server, device) for device in things.names]
+                    done = await asyncio.gather(*(work(things, air, server, device) for device in things.names))
+                else:
+                    done = [await work(things, air, server, device) for device in things.names]
+                return done, (time.perf_counter() - begun) * 1000
             finally:
                 await things.kill()
 
 
-async def main(samples, as_json):
+def released():
+    """Sees to it that the release build is measured: THINGFLEET_BIN, or what `cargo build --release` left."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    os.environ.setdefault("THINGFLEET_BIN", str(target / "release" / "thingfleet"))
+    binary = programs.binary().resolve()
+    if not binary.exists() or binary.parent.name == "debug":
+        sys.exit(f"bench: {binary} is no release build; scripts/bench.sh --only commissioning makes one")
+
+
+async def main(samples, crowds, as_json):
     """Measures, and prints."""
+    released()
     server = servers.Prosody()
     server.start()
     try:
         owner = await Person(server, "juliet").enter(available=False)
         await owner.leave()
-        alone = await measured(server, samples, commission, together=False)
-        crowd = await measured(server, AT_ONCE, commission, together=True)
-        bounds = await measured(server, samples, bound, together=False)
+        alone, _ = await measured(server, samples, commission, together=False)
+        together = [await measured(server, AT_ONCE, commission, together=True) for _ in range(crowds)]
+        bounds, _ = await measured(server, samples, bound, together=False)
     finally:
         server.close()
     median = {step: statistics.median(one[step] for one in alone) for step in alone[0]}
-    eight = {step: statistics.median(one[step] for one in crowd) for step in crowd[0]}
+    eight = {step: statistics.median(one[step] for crowd, _ in together for one in crowd) for step in median}
+    all_eight = statistics.median(whole for _, whole in together)
     gatt = statistics.median(sum(one[step] for step in GATT) for one in alone)
     least = statistics.median(bounds)
     if as_json:
-        print(json.dumps({"alone": median, "eight": eight, "gatt": gatt, "bumble": least, "samples": samples}))
+        figures = {"alone": median, "eight": eight, "all-eight": all_eight, "gatt": gatt, "bumble": least}
+        print(json.dumps({**figures, "samples": samples, "crowds": crowds}))
         return
-    print(f"commissioning over virtual Bluetooth, medians in ms ({samples} one after the other; {AT_ONCE} at once)\n")
+    print(
+        f"commissioning over virtual Bluetooth, medians in ms"
+        f" ({samples} one after the other; {crowds} times {AT_ONCE} at once)\n"
+    )
     print(f"{'step':12}{'alone':>9}{'of eight':>10}")
     for step, value in median.items():
         print(f"{step:12}{value:9.1f}{eight[step]:10.1f}")
-    print(f"\nGATT operations: {gatt:.1f} ms; the same by Bumble: {least:.1f} ms; ratio {gatt / least:.2f}")
+    print(f"\n{AT_ONCE} at once, all done: {all_eight:.1f} ms; {all_eight / median['whole']:.2f} times one alone")
+    print(f"GATT operations: {gatt:.1f} ms; the same by Bumble: {least:.1f} ms; ratio {gatt / least:.2f}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=10, help="devices one after the other (default 10)")
+    parser.add_argument("--crowds", type=int, default=5, help=f"times {AT_ONCE} at once (default 5)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
-    asyncio.run(main(arguments.samples, arguments.json))
+    asyncio.run(main(arguments.samples, arguments.crowds, arguments.json))

@@ -3,15 +3,30 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Commissioning is measured over the air of the tests, which is Python; it takes --json and --samples.
+# Commissioning is measured over the air of the tests, which is Python; it takes --json, --samples and --crowds.
 commissioning() {
     cargo build --release --quiet --bin thingfleet
     THINGFLEET_BIN=${CARGO_TARGET_DIR:-target}/release/thingfleet .venv/bin/python bench/commissioning.py "$@"
 }
 
+# The same over bluetoothd, in the guest of `make test-ble`; it takes --samples.
+bluez() {
+    [ "${1:-}" = --samples ] && export THINGFLEET_SAMPLES=$2
+    scripts/setup.sh test-ble
+    THINGFLEET_PROFILE=release THINGFLEET_CLIENTS=8 scripts/test-ble.sh -q bench.py
+}
+
+
+# The dashboard is measured without a terminal; it takes --json.
+dashboard() {
+    cargo bench --quiet --package thingfleet-tui --bench frames -- "$@"
+}
+
 case " $* " in
+*" --only bluez "*) bluez "${@:3}" ;;
+*" --only dashboard "*) dashboard "${@:3}" ;;
 *" --only commissioning "*) commissioning "${@:3}" ;;
 *" --only "*) cargo run --release --quiet --package thingfleet-bench -- "$@" ;;
-*" --json "*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning --json ;;
-*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning ;;
+*" --json "*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning --json && dashboard --json ;;
+*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning && dashboard ;;
 esac

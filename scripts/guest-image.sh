@@ -77,7 +77,8 @@ echo "${modules[@]}" >etc/guest-modules
 say "Python packages of the guest"
 minor=$(basename "$(ls -d usr/lib/python3.*)")
 minor=${minor#python3.}
-PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-input --target "usr/lib/python3/dist-packages" \
+# Debian's own python3 has no pip; the environment of the tests has.
+PIP_ROOT_USER_ACTION=ignore "$OLDPWD/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --target "usr/lib/python3/dist-packages" \
     --only-binary :all: --implementation cp --python-version "3.$minor" --abi "cp3$minor" --abi abi3 --abi none \
     --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform any \
     -r "$OLDPWD/tests/guest/requirements.txt"
@@ -100,9 +101,6 @@ user:x:1000:1000::/tmp:/bin/sh
 PASSWD
 printf 'root:x:0:\nmessagebus:x:100:\nbluetooth:x:101:\nuser:x:1000:\nnogroup:x:65534:\n' >etc/group
 echo 0123456789abcdef0123456789abcdef >etc/machine-id
-# In dual mode this kernel stumbles after pairing with a virtual controller, DeviceID would be a second Device
-# Information service, and a client that keeps the table of one device would take it for the next on that adapter.
-printf '[General]\nControllerMode = le\nDeviceID = false\n[GATT]\nCache = no\n' >etc/bluetooth/main.conf
 mkdir -p proc sys dev run tmp mnt root var/lib/bluetooth
 rm -rf var/run && ln -s /run var/run
 install -m 755 "$OLDPWD/tests/guest/init" init

@@ -7,4 +7,5 @@ cargo build --quiet --release --bin thingfleet
 program=${CARGO_TARGET_DIR:-target}/release/thingfleet
 python3 scripts/catalogue.py "$program"
 python3 scripts/terminal.py "$program"
+cargo run --quiet --package thingfleet-tui --example pictures -- docs/img/dashboard
 git status --short docs

@@ -139,6 +139,7 @@ test)
     python3 -c 'import ensurepip' 2>/dev/null || note python3-venv "environment of the independent client"
     need curl curl "an example of docs/CONTROL.md"
     need node nodejs "another one"
+    need tmux tmux "terminal of the dashboard's tests"
     need qemu-system-riscv32 qemu-system-misc "machine for the riscv32 golden trace"
     if ! riscv_target; then
         need_package rustc-web "compiler whose library source Debian has, for riscv32 without rustup"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every test there is: Rust, the riscv32 trace in QEMU, the editors' schema, the journeys of an independent client on
-# both servers and over Bluetooth, the control interface against its own document, every fault as clients see it, and a
-# fleet of five hundred.
+# both servers and over Bluetooth, the control interface against its own document, the dashboard in a terminal, every
+# fault as clients see it, and a fleet of five hundred.
 # Goes through all of them whatever fails, and prints the closing line of each runner again at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -42,7 +42,7 @@ else
 fi
 run riscv32 scripts/riscv-trace.sh
 
-if cargo build --bin thingfleet; then
+if cargo build --bin thingfleet && cargo build --package thingfleet-tui --example panic; then
     run schema .venv/bin/python -m pytest -q tests/schema
     # The journeys wait more than they compute, so both servers go at the same time.
     journeys ejabberd >"$logs/ejabberd" 2>&1 &
@@ -51,8 +51,10 @@ if cargo build --bin thingfleet; then
     wait $ejabberd || failed+=(ejabberd)
     printf '\n== ejabberd\n'
     cat "$logs/ejabberd"
-    run bluetooth .venv/bin/python -m pytest -q tests/bluetooth
+    # They wait more than they compute: for devices that give up, and for controllers that do not answer.
+    run bluetooth .venv/bin/python -m pytest -q -n 4 --dist worksteal tests/bluetooth
     run control .venv/bin/python -m pytest -q tests/control
+    run dashboard .venv/bin/python -m pytest -q tests/dashboard
     run faults .venv/bin/python -m pytest -q tests/faults
     run fleet .venv/bin/python -m pytest -q tests/fleet
 else
@@ -67,7 +69,7 @@ else
     cargo_closing rust
 fi
 closing riscv32 .
-for name in schema prosody ejabberd bluetooth control faults fleet; do
+for name in schema prosody ejabberd bluetooth control dashboard faults fleet; do
     [ ! -e "$logs/$name" ] || closing $name '(passed|failed|error).* in [0-9]'
 done
 if [ ${#failed[@]} -gt 0 ]; then

@@ -7,6 +7,8 @@
 //! What is written and how it is answered is the device's business; here is only who advertises on which adapter.
 
 mod bluez;
+pub(crate) mod cause;
+mod claim;
 pub(crate) mod hci;
 mod pool;
 mod port;
@@ -93,7 +95,7 @@ impl TroubleKind {
         }
     }
 
-    /// What a person can do about it.
+    /// What a person can do about it who runs a fleet.
     pub const fn next_step(self) -> &'static str {
         match self {
             Self::NoBus => "start D-Bus, or use `adapters: virtual` where there is none",
@@ -103,7 +105,7 @@ impl TroubleKind {
             Self::PoweredOff => "turn the adapter on (bluetoothctl power on; rfkill unblock bluetooth)",
             Self::Busy => "stop the other program that advertises on it, or give this fleet another adapter",
             Self::Controller => {
-                "check that the controller listens at that address (scripts/air.py, rootcanal)"
+                "check that the controller listens there (scripts/air.py, rootcanal), and that no other program has it"
             }
             Self::Stack => "see bluetoothd's log (journalctl -u bluetooth)",
         }

@@ -7,10 +7,12 @@ mod client;
 mod commission;
 mod completions;
 mod ctl;
+mod dashboard;
 mod duration;
 mod events;
 mod failure;
 mod list;
+pub(crate) mod log;
 mod man;
 mod output;
 mod profile;
@@ -109,6 +111,8 @@ pub(crate) enum Command {
     Commission(commission::CommissionArguments),
     /// Look at a running fleet, steer it and wait for it
     Ctl(ctl::CtlArguments),
+    /// Show a running fleet in the dashboard
+    Attach(dashboard::AttachArguments),
     /// Print completions for a shell
     Completions(completions::CompletionsArguments),
     /// Print the manual page
@@ -133,6 +137,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
         Command::Client(arguments) => client::client(&arguments, global),
         Command::Commission(arguments) => commission::commission(&arguments, global),
         Command::Ctl(arguments) => ctl::ctl(&arguments, global),
+        Command::Attach(arguments) => dashboard::attach(&arguments, global),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(_) => man::man(),
     }

@@ -31,7 +31,7 @@ pub use sighting::{Announced, Sighting};
 use crate::{
     state::random_password,
     xmpp::{
-        client::Client,
+        client::{Client, IqError},
         connect::Connector,
         register::{Registrar, Registration},
     },
@@ -156,6 +156,11 @@ impl Journey<'_> {
             .step(Step::SignIn, async |_| {
                 let mut client = Client::sign_in(connector, owner).await?;
                 client.send(owner::Owner::presence());
+                // With any answer to this the server has the presence. Without it the greeting of a device that is
+                // quick goes to another client of the owner's.
+                if let Err(IqError::Down(failure)) = client.roster().await {
+                    return Err(failure.into());
+                }
                 Ok((client, owner.jid.to_string()))
             })
             .await?;

@@ -7,6 +7,7 @@ mod answer;
 mod card;
 mod desk;
 mod guard;
+mod newcomer;
 mod openapi;
 mod routes;
 mod show;
@@ -37,10 +38,11 @@ use tokio::{
     task::{JoinHandle, JoinSet},
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 
 /// Connections at a time; one more is closed at once.
 const MOST_CONNECTIONS: usize = 128;
-/// How long a client may take to send what it has to say.
+/// How long a client may take to send what it has to say, and to read on what it is answered.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Pause after a connection could not be accepted, for want of files most likely.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -175,6 +177,10 @@ async fn connection(stream: TcpStream, desk: Arc<Desk>, mut stopping: watch::Rec
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE).half_close(true);
+    // A client that reads nothing would keep its place, and what it was answered, for ever.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(PATIENCE));
+    let stream = Box::pin(stream);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         // It ends with an error when a client goes away, is too slow or speaks no HTTP: its own affair.

@@ -8,12 +8,12 @@ mod setup;
 mod wireless;
 
 pub use request::Command;
-pub(crate) use request::{Look, Request, Wanted, Watch};
+pub(crate) use request::{Look, Order, Request, Wanted, Watch};
 pub use wireless::Equipment;
 
 use crate::{
     ble,
-    fleet::{clock::Clock, health::Reporter},
+    fleet::{clock::Clock, health::Reporter, tap::exchange},
     xmpp::{
         connect::Connector,
         session::{Session, SessionEvent},
@@ -21,7 +21,9 @@ use crate::{
 };
 use setup::SetupTurn;
 use std::{future::pending, pin::pin, sync::Arc};
+use thingfleet_control::traffic::Operation;
 use thingfleet_device::{
+    commissioning::gatt::{AttError, Characteristic, Write},
     definition::Definition,
     device::Device,
     instance::Instance,
@@ -30,6 +32,7 @@ use thingfleet_device::{
 };
 use tokio::{
     sync::{Semaphore, mpsc},
+    task::yield_now,
     time::sleep_until,
 };
 use wireless::{Happened, Wireless};
@@ -56,6 +59,8 @@ pub struct Driver {
     wireless: Option<Box<Wireless>>,
     /// Where its peripheral stands, while it has one.
     bluetooth: Option<ble::State>,
+    /// The write that is being answered, while somebody listens.
+    writing: Option<Write>,
     requests: mpsc::Receiver<Request>,
     /// Those who wait for a condition.
     watches: Vec<Watch>,
@@ -79,6 +84,7 @@ impl Driver {
             setup: SetupTurn::new(gate),
             wireless: equipment.map(|equipment| Box::new(Wireless::new(equipment))),
             bluetooth: None,
+            writing: None,
             requests,
             watches: Vec::new(),
             reporter,
@@ -90,12 +96,18 @@ impl Driver {
         let mut alarm = pin!(sleep_until(self.clock.real(Instant::START)));
         loop {
             let wake = self.drain();
+            // Whoever is told must find everything else told that came before.
+            self.tell_watches();
             if *self.device.session() == SessionState::Stopped {
                 self.session.closed().await;
                 if let Some(wireless) = self.wireless {
                     wireless.closed().await;
                 }
                 return;
+            }
+            if wake <= self.clock.now() {
+                // Its world is behind, and would keep the thread for itself.
+                yield_now().await;
             }
             alarm.as_mut().reset(self.clock.real(wake));
             let input = tokio::select! {
@@ -107,16 +119,19 @@ impl Driver {
                 },
                 () = self.setup.granted() => Input::SetupGranted,
                 happened = next_of(&mut self.wireless) => match happened {
-                    Happened::Input(input) => input,
+                    Happened::Input(input) => self.on_the_air(input),
                     Happened::State(state) => {
                         self.bluetooth = Some(state.clone());
                         self.reporter.bluetooth(self.clock.now(), state);
                         continue;
                     }
+                    Happened::Read(characteristic) => {
+                        self.read(characteristic);
+                        continue;
+                    }
                 },
             };
             self.device.handle_input(self.clock.now(), input);
-            self.tell_watches();
         }
     }
 
@@ -125,8 +140,16 @@ impl Driver {
         match request {
             None => Some(Input::Stop),
             Some(Request::Do(command)) => Some(command.into()),
+            Some(Request::Steer(order)) => {
+                self.reporter.steered(self.clock.now(), order.command);
+                for act in order.acts {
+                    self.device.handle_input(self.clock.now(), act.into());
+                }
+                None
+            }
             Some(Request::Look(reply)) => {
                 self.device.handle_input(self.clock.now(), Input::Timeout);
+                self.drain();
                 // It fails only if nobody wants to know any more.
                 _ = reply.send(self.look());
                 None
@@ -168,7 +191,7 @@ impl Driver {
                 Output::SendRaw(text) => self.session.send_raw(text),
                 Output::Impair(link) => self.session.impair(link),
                 Output::Send(stanza) => {
-                    self.reporter.sent();
+                    self.reporter.sent(now, &stanza);
                     self.session.send(stanza);
                 }
                 Output::RequestSetup => self.setup.request(),
@@ -181,6 +204,9 @@ impl Driver {
                 | Output::LeaveNetwork
                 | Output::Store(_)
                 | Output::Erase) => {
+                    if let Output::GattAnswer(answer) = output {
+                        self.written(now, answer);
+                    }
                     if let Some(wireless) = &mut self.wireless {
                         let device = &self.device;
                         wireless.carry_out(output, &device.instance().name, || device.peripheral());
@@ -198,9 +224,36 @@ impl Driver {
             SessionEvent::Up { jid, resumed } => Input::StreamUp { jid, resumed },
             SessionEvent::Down(failure) => Input::StreamDown(failure),
             SessionEvent::Stanza(stanza) => {
-                self.reporter.received();
+                self.reporter.received(self.clock.now(), &stanza);
                 Input::Stanza(stanza)
             }
+        }
+    }
+
+    /// Tells whoever listens what a client does.
+    fn on_the_air(&mut self, input: Input) -> Input {
+        let now = self.clock.now();
+        if let Input::GattWrite(write) = &input {
+            self.writing = self.reporter.is_heard().then(|| write.clone());
+        } else if input == Input::ClientConnected {
+            self.reporter.exchanged(now, || exchange::operation(Operation::Connect));
+        } else if input == Input::ClientGone {
+            self.reporter.exchanged(now, || exchange::operation(Operation::Disconnect));
+        }
+        input
+    }
+
+    fn read(&self, characteristic: Characteristic) {
+        self.reporter.exchanged(self.clock.now(), || {
+            let peripheral = self.device.peripheral();
+            exchange::read(characteristic, peripheral.value(characteristic).unwrap_or_default())
+        });
+    }
+
+    fn written(&mut self, now: Instant, answer: Result<(), AttError>) {
+        if let Some(write) = self.writing.take() {
+            let security = self.device.definition().bluetooth.security;
+            self.reporter.exchanged(now, || exchange::write(&write, security, answer));
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod health;
 pub mod history;
 mod limits;
 mod supervisor;
+pub(crate) mod tap;
 
 use crate::{
     ble::Pool,
@@ -59,8 +60,6 @@ pub struct Fleet {
     supervision: AbortOnDrop,
     /// Ends with the fleet at the latest.
     befriending: Option<AbortOnDrop>,
-    /// Only of a fleet with commissioned devices.
-    memories: Option<Memories>,
 }
 
 /// A step on the way to a running fleet, for people who wait.
@@ -180,6 +179,7 @@ impl Fleet {
             accounts: fleet.accounts.clone(),
             person: person.cloned(),
             state,
+            memories,
             befriending: Vec::new(),
         };
         let (crew, launches) = Crew::new(fleet, &remote.domain, seats, recruiting);
@@ -219,7 +219,6 @@ impl Fleet {
             stop: Some(stop),
             supervision: AbortOnDrop(supervision),
             befriending,
-            memories,
         };
         Ok((fleet, events))
     }
@@ -295,7 +294,7 @@ impl Fleet {
             _ = stop.send(());
         }
         _ = (&mut self.supervision.0).await;
-        if let Some(memories) = self.memories.take() {
+        if let Some(memories) = self.crew.take_memories().await {
             memories.close().await;
         }
         if let Some(server) = self.server.take() {

@@ -70,11 +70,7 @@ pub struct Kept {
 pub fn labels(fleet: &Fleet, kept: impl Fn(usize, &str) -> Option<Kept>) -> Vec<Label> {
     let label = |(place, (device, own)): (usize, (&Device, Address))| {
         let Kept { key, address: seen } = kept(place, &device.name)?;
-        let address = match (takes_any_address(&fleet.adapters), seen) {
-            (true, _) => Whereabouts::Own(own),
-            (false, Some(seen)) => Whereabouts::LastSeen(seen),
-            (false, None) => Whereabouts::Unknown,
-        };
+        let address = whereabouts(&fleet.adapters, own, seen);
         Some(Label {
             device: device.name.clone(),
             title: device.definition.title.clone(),
@@ -86,6 +82,15 @@ pub fn labels(fleet: &Fleet, kept: impl Fn(usize, &str) -> Option<Kept>) -> Vec<
     };
     let devices = fleet.devices.iter().zip(own_addresses(fleet)).enumerate();
     devices.filter(|(_, (device, _))| is_commissioned(device)).filter_map(label).collect()
+}
+
+/// What is known of the address of a device whose own is `own`, and that was last seen with `seen`.
+pub fn whereabouts(adapters: &Adapters, own: Address, seen: Option<Address>) -> Whereabouts {
+    match (takes_any_address(adapters), seen) {
+        (true, _) => Whereabouts::Own(own),
+        (false, Some(seen)) => Whereabouts::LastSeen(seen),
+        (false, None) => Whereabouts::Unknown,
+    }
 }
 
 /// Whether a device waits over Bluetooth for whoever commissions it.
@@ -110,11 +115,21 @@ fn takes_any_address(adapters: &Adapters) -> bool {
 pub fn own_addresses(fleet: &Fleet) -> Vec<Address> {
     let mut taken = HashSet::new();
     let own = |device: &Device| {
-        let mut random = Stream::new(fleet.seed, &device.name, &fleet.name, "bluetooth address");
-        let mut draws = std::iter::repeat_with(|| random_static(&mut random));
-        draws.find(|address| taken.insert(*address)).expect("it draws for ever")
+        own_address(fleet.seed, &fleet.name, &device.name, |address| !taken.insert(address))
     };
     fleet.devices.iter().map(own).collect()
+}
+
+/// Such an address for one device of a fleet.
+pub fn own_address(
+    seed: u64,
+    fleet: &str,
+    device: &str,
+    mut is_taken: impl FnMut(Address) -> bool,
+) -> Address {
+    let mut random = Stream::new(seed, device, fleet, "bluetooth address");
+    let mut draws = std::iter::repeat_with(|| random_static(&mut random));
+    draws.find(|address| !is_taken(*address)).expect("it draws for ever")
 }
 
 fn random_static(random: &mut Stream) -> Address {

@@ -4,7 +4,7 @@
 mod cli;
 
 use clap::Parser;
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
             return failure.report(&arguments.global);
         }
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colour).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| cli::log::Log).with_ansi(colour).init();
     match cli::run(arguments.command, &arguments.global) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(&arguments.global),

@@ -76,6 +76,12 @@ impl Memories {
         Memory { shared: Arc::clone(&self.shared), device: device.into() }
     }
 
+    /// The memory of a device that joins the fleet, which has its key from now on.
+    pub fn made_for(&self, device: &str) -> Memory {
+        self.shared.change(|contents| contents.devices.make_key(device));
+        self.of(device)
+    }
+
     /// Writes down what is not yet, without keeping the runtime from its work.
     pub async fn close(self) {
         // It fails only if the runtime is being torn down, and then `self` was dropped, which does the same.

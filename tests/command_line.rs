@@ -24,6 +24,7 @@ fn every_command_has_help_and_it_goes_to_stdout() {
         "reset",
         "client",
         "ctl",
+        "attach",
         "completions",
         "man",
     ] {

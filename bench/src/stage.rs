@@ -55,6 +55,7 @@ pub(crate) fn device(
 ) -> profile::Device {
     profile::Device {
         name: account.jid.local().to_owned(),
+        definition_name: definition.kind.as_str().into(),
         definition,
         serial: String::new(),
         starts_after,

@@ -54,6 +54,8 @@ struct Desk {
 impl Body for Desk {
     async fn happened(&mut self, _: Happening) {}
 
+    async fn read(&mut self, _: Characteristic) {}
+
     async fn write(&mut self, write: Write) -> Result<(), AttError> {
         let answer = rule(&write.value);
         self.written.borrow_mut().push((write.characteristic, write.value));

@@ -7,15 +7,15 @@
 mod agent;
 mod assembly;
 mod bus;
-mod claim;
 mod clients;
 mod serve;
 mod table;
 mod trouble;
 
-use self::{bus::Bus, claim::Claim, serve::Before, trouble::call};
+use self::{bus::Bus, serve::Before, trouble::call};
 use super::{
     Trouble, TroubleKind, Wanted,
+    claim::Claim,
     port::{Backend, Port},
 };
 use futures::{FutureExt as _, future::BoxFuture};
@@ -35,7 +35,8 @@ pub(super) struct BlueZ {
 }
 
 impl BlueZ {
-    /// The names of its adapters, as `hci0`, in the order of their numbers.
+    /// The names of its adapters, as `hci0`, in the order of their numbers; those that are on come first. One that is
+    /// off may be so for a reason, or blocked.
     ///
     /// # Errors
     /// [`Trouble`] with the bus or with bluetoothd.
@@ -44,7 +45,16 @@ impl BlueZ {
         bus.check()?;
         let mut names = call("listing adapters", bus.session.adapter_names()).await?;
         names.sort_by_key(|name| (name.len(), name.clone()));
-        Ok(names)
+        let mut on = Vec::new();
+        let mut off = Vec::new();
+        for name in names {
+            let asking = async { bus.session.adapter(&name)?.is_powered().await };
+            // One that cannot be asked is being unplugged.
+            let is_on = call("asking an adapter", asking).await.unwrap_or(false);
+            if is_on { on.push(name) } else { off.push(name) }
+        }
+        on.append(&mut off);
+        Ok(on)
     }
 
     /// The connection to the bus.

@@ -4,14 +4,16 @@
 
 use super::{
     Trouble, TroubleKind, Wanted,
+    claim::Claim,
     port::{Backend, Order, Port},
 };
 use embedded_io_adapters::tokio_1::FromTokio;
 use futures::{FutureExt as _, future::BoxFuture};
 use serial2_tokio::{FlowControl, SerialPort, Settings};
 use std::{io, sync::OnceLock, time::Duration};
-use thingfleet_device::commissioning::gatt::{AttError, Write};
+use thingfleet_device::commissioning::gatt::{AttError, Characteristic, Write};
 use thingfleet_link::{Body, Failure, H4, Happening};
+use thingfleet_schema::profile::Adapter;
 use tokio::{
     io::{AsyncRead, AsyncWrite, BufReader},
     net::TcpStream,
@@ -76,16 +78,18 @@ struct Device {
 
 impl Device {
     async fn serve(mut self) -> Result<(), Trouble> {
-        let outcome = match Place::of(&self.adapter) {
-            None => Err(trouble(TroubleKind::NoAdapter, format!("{} is no controller", self.adapter))),
-            Some(Place::Tcp(address)) => match connect(address).await {
+        let outcome = match adapter(&self.adapter) {
+            Some(Adapter::Tcp(address)) => match connect(&address).await {
                 Ok(stream) => self.serve_on(stream).await,
-                Err(error) => Err(out_of_reach(address, &error)),
+                Err(error) => Err(out_of_reach(&address, &error)),
             },
-            Some(Place::Serial { path, baud }) => match open(path, baud) {
-                Ok(line) => self.serve_on(line).await,
-                Err(error) => Err(out_of_reach(path, &error)),
+            Some(Adapter::Serial { path, baud }) => match open(&path.to_string_lossy(), baud) {
+                Ok(Line { port, claim: _claim }) => self.serve_on(port).await,
+                Err(trouble) => Err(trouble),
             },
+            Some(Adapter::BlueZ(_)) | None => {
+                Err(trouble(TroubleKind::NoAdapter, format!("{} is no controller", self.adapter)))
+            }
         };
         if self.has_client {
             self.port.client_gone().await;
@@ -119,7 +123,12 @@ impl Body for Device {
                 self.has_client = false;
                 self.port.client_gone().await;
             }
+            Happening::PairingFailed(why) => self.port.pairing_failed(why).await,
         }
+    }
+
+    async fn read(&mut self, characteristic: Characteristic) {
+        self.port.reads().tell(characteristic);
     }
 
     async fn write(&mut self, write: Write) -> Option<Result<(), AttError>> {
@@ -134,22 +143,10 @@ impl Body for Device {
     }
 }
 
-/// Where a controller is.
-#[derive(Debug, PartialEq, Eq)]
-enum Place<'a> {
-    Tcp(&'a str),
-    Serial { path: &'a str, baud: u32 },
-}
-
-impl<'a> Place<'a> {
-    /// Reads `tcp:host:port`, with `#n` after it where several leases are for the same address, or `serial:path@baud`.
-    fn of(adapter: &'a str) -> Option<Self> {
-        if let Some(address) = adapter.strip_prefix("tcp:") {
-            return Some(Self::Tcp(address.split_once('#').map_or(address, |(address, _)| address)));
-        }
-        let (path, baud) = adapter.strip_prefix("serial:")?.rsplit_once('@')?;
-        Some(Self::Serial { path, baud: baud.parse().ok()? })
-    }
+/// The adapter of a lease: its text, with `#n` after it where several leases are for controllers at one address.
+fn adapter(lease: &str) -> Option<Adapter> {
+    let text = if lease.starts_with("tcp:") { lease.split('#').next()? } else { lease };
+    text.parse().ok()
 }
 
 pub(crate) async fn connect(address: &str) -> io::Result<TcpStream> {
@@ -159,14 +156,31 @@ pub(crate) async fn connect(address: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-pub(crate) fn open(path: &str, baud: u32) -> io::Result<SerialPort> {
-    SerialPort::open(path, |mut settings: Settings| {
+/// A serial line that is this program's.
+pub(crate) struct Line {
+    /// The line.
+    pub(crate) port: SerialPort,
+    /// What keeps others of this kind from it.
+    pub(crate) claim: Claim,
+}
+
+/// Opens a serial line.
+///
+/// # Errors
+/// Another program has it, or it cannot be opened.
+pub(crate) fn open(path: &str, baud: u32) -> Result<Line, Trouble> {
+    // Lines have many names, such as those in /dev/serial/by-id.
+    let canonical = std::fs::canonicalize(path).map_err(|error| out_of_reach(path, &error))?;
+    let claim = Claim::of(&canonical.to_string_lossy())?;
+    let port = SerialPort::open(path, |mut settings: Settings| {
         settings.set_raw();
         settings.set_baud_rate(baud)?;
         // H4 has no other means against losing bytes (Core 5.4, Vol 4, Part A, 3).
         settings.set_flow_control(FlowControl::RtsCts);
         Ok(settings)
-    })
+    });
+    let port = port.map_err(|error| out_of_reach(path, &error))?;
+    Ok(Line { port, claim })
 }
 
 pub(crate) fn out_of_reach(place: &str, error: &io::Error) -> Trouble {
@@ -182,12 +196,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_lease_says_where_the_controller_is() {
-        assert_eq!(Place::of("tcp:127.0.0.1:6402"), Some(Place::Tcp("127.0.0.1:6402")));
-        assert_eq!(Place::of("tcp:[::1]:6402#17"), Some(Place::Tcp("[::1]:6402")));
-        let line = Place::Serial { path: "/dev/serial/by-id/a@b", baud: 115_200 };
-        assert_eq!(Place::of("serial:/dev/serial/by-id/a@b@115200"), Some(line));
-        assert_eq!(Place::of("serial:/dev/ttyACM0"), None);
-        assert_eq!(Place::of("hci0"), None);
+    fn a_lease_says_where_the_controller_is() {
+        assert_eq!(adapter("tcp:127.0.0.1:6402"), Some(Adapter::Tcp("127.0.0.1:6402".into())));
+        assert_eq!(adapter("tcp:[::1]:6402#17"), Some(Adapter::Tcp("[::1]:6402".into())));
+        let line = Adapter::Serial { path: "/dev/serial/a#b".into(), baud: 115_200 };
+        assert_eq!(adapter(&line.to_string()), Some(line));
     }
 }

@@ -10,7 +10,7 @@ use super::{
     port::{Backend, Order, Port},
 };
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -71,13 +71,19 @@ impl Pool {
 
     /// Is this peripheral on one adapter after another until it is ordered to stop.
     pub(super) async fn serve(&self, wanted: Wanted, mut port: Port) {
+        // What was in the way of each adapter since it was last up. Such an adapter comes after those that may do.
+        let mut troubles = HashMap::<String, Trouble>::new();
         loop {
-            let Some(lease) = self.lease(&mut port).await else { return };
+            let Some(lease) = self.lease(&mut port, &troubles).await else { return };
             let backend = &self.backends[usize::from(is_hci(&lease.adapter))];
             let Err(trouble) = backend.serve(&lease.adapter, &wanted, &mut port).await else { return };
+            if port.was_up() {
+                troubles.clear();
+            }
+            let before = troubles.insert(lease.adapter.clone(), trouble.clone());
             drop(lease);
-            // It is tried again each second, and told once.
-            if port.state(State::Down(trouble.clone())).await {
+            // Each is tried again and again, and told once.
+            if before.as_ref() != Some(&trouble) && port.state(State::Down(trouble.clone())).await {
                 let Trouble { kind, text } = trouble;
                 tracing::warn!(
                     device = wanted.device,
@@ -94,12 +100,12 @@ impl Pool {
     }
 
     /// Waits for a free adapter, and says so if it was not said before; `None` when ordered to stop.
-    async fn lease(&self, port: &mut Port) -> Option<Lease<'_>> {
+    async fn lease(&self, port: &mut Port, troubles: &HashMap<String, Trouble>) -> Option<Lease<'_>> {
         let place = self.place();
         let mut changed = self.changed.subscribe();
         loop {
             let state = match self.names().await {
-                Ok(names) => match self.take(&place, &names) {
+                Ok(names) => match self.take(&place, &names, troubles) {
                     Ok(adapter) => return Some(Lease { pool: self, adapter }),
                     Err(ahead) => State::Queued { ahead },
                 },
@@ -119,7 +125,7 @@ impl Pool {
     async fn names(&self) -> Result<Vec<String>, Trouble> {
         let names = match &self.adapters {
             Adapters::Auto => self.bluez.adapters().await?,
-            Adapters::Named(adapters) => adapters.iter().map(name).collect(),
+            Adapters::Named(adapters) => adapters.iter().map(Adapter::to_string).collect(),
             Adapters::Virtual { address } => {
                 let taken = self.lock().taken.len();
                 (0..=taken).map(|number| format!("tcp:{address}#{number}")).collect()
@@ -141,10 +147,16 @@ impl Pool {
     }
 
     /// Takes the first free adapter for the first in the queue, or says how many are ahead.
-    fn take(&self, place: &Place<'_>, names: &[String]) -> Result<String, usize> {
+    fn take(
+        &self,
+        place: &Place<'_>,
+        names: &[String],
+        troubles: &HashMap<String, Trouble>,
+    ) -> Result<String, usize> {
         let mut leases = self.lock();
         let ahead = leases.queue.iter().take_while(|ticket| **ticket != place.ticket).count();
-        let free: Vec<_> = names.iter().filter(|name| !leases.taken.contains(*name)).cloned().collect();
+        let mut free: Vec<_> = names.iter().filter(|name| !leases.taken.contains(*name)).cloned().collect();
+        free.sort_by_key(|name| troubles.contains_key(name));
         // Whoever is far enough ahead gets one of the others.
         match free.into_iter().nth(ahead) {
             Some(adapter) => {
@@ -189,15 +201,6 @@ async fn pause(port: &mut Port) -> Option<()> {
     }
 }
 
-/// How an adapter is called in leases and messages.
-fn name(adapter: &Adapter) -> String {
-    match adapter {
-        Adapter::BlueZ(name) => name.clone(),
-        Adapter::Tcp(address) => format!("tcp:{address}"),
-        Adapter::Serial { path, baud } => format!("serial:{}@{baud}", path.display()),
-    }
-}
-
 fn is_hci(name: &str) -> bool {
     name.starts_with("tcp:") || name.starts_with("serial:")
 }
@@ -219,7 +222,10 @@ mod tests {
     /// A stack in memory: it advertises, and takes one value from a client that stays.
     #[derive(Default)]
     struct Fake {
+        /// Whether it is, on every adapter.
         is_broken: AtomicBool,
+        /// The adapters it is broken on.
+        broken: Mutex<HashSet<&'static str>>,
     }
 
     impl Backend for Fake {
@@ -232,6 +238,9 @@ mod tests {
             async move {
                 if self.is_broken.load(SeqCst) {
                     return Err(Trouble { kind: TroubleKind::Controller, text: "unplugged".into() });
+                }
+                if self.broken.lock().unwrap().contains(adapter) {
+                    return Err(Trouble { kind: TroubleKind::NoAdapter, text: adapter.into() });
                 }
                 port.advertising(adapter, wanted.address).await;
                 loop {
@@ -307,6 +316,28 @@ mod tests {
         while !matches!(state(&mut troubled).await, State::Advertising { .. }) {}
         assert!(mended.elapsed() < Duration::from_secs(5));
         assert!(timeout(Duration::from_secs(1), well.next()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_adapter_in_trouble_comes_after_those_that_may_do() {
+        let (fake, pool) = pool(&["a", "b"]);
+        fake.broken.lock().unwrap().insert("tcp:a");
+        let mut one = radio(&pool, 1);
+        assert!(matches!(state(&mut one).await, State::Down(trouble) if trouble.text == "tcp:a"));
+        assert!(matches!(state(&mut one).await, State::Advertising { adapter, .. } if adapter == "tcp:b"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn troubles_that_last_are_told_once_each() {
+        let (fake, pool) = pool(&["a", "b"]);
+        fake.broken.lock().unwrap().extend(["tcp:a", "tcp:b"]);
+        let mut one = radio(&pool, 1);
+        for adapter in ["tcp:a", "tcp:b"] {
+            assert!(matches!(state(&mut one).await, State::Down(trouble) if trouble.text == adapter));
+        }
+        assert!(timeout(10 * AGAIN, one.next()).await.is_err(), "nothing is new");
+        fake.broken.lock().unwrap().remove("tcp:a");
+        assert!(matches!(state(&mut one).await, State::Advertising { adapter, .. } if adapter == "tcp:a"));
     }
 
     #[tokio::test(start_paused = true)]

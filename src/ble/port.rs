@@ -4,7 +4,8 @@ use super::{State, Trouble, Wanted, radio::RadioEvent};
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 use thingfleet_device::commissioning::{
-    gatt::{AttError, Write},
+    gatt::{AttError, Characteristic, Write},
+    pairing::PairingFailure,
     qr::Address,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -30,6 +31,17 @@ pub(super) enum Order {
     DisconnectClient,
     /// Be the peripheral no longer.
     Stop,
+}
+
+/// Tells what clients read, which is of interest to watchers only.
+#[derive(Debug, Clone)]
+pub(super) struct Reads(mpsc::Sender<RadioEvent>);
+
+impl Reads {
+    /// Tells that a client read a characteristic; not if the device has too much else to look after.
+    pub(super) fn tell(&self, characteristic: Characteristic) {
+        _ = self.0.try_send(RadioEvent::Read(characteristic));
+    }
 }
 
 /// A backend's end.
@@ -62,6 +74,12 @@ impl Port {
         is_news
     }
 
+    /// Whether it was told last that the peripheral can be found, or that a client came.
+    pub(super) fn was_up(&self) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*told, None | Some(State::Advertising { .. }))
+    }
+
     /// Tells that it can be found.
     pub(super) async fn advertising(&self, adapter: &str, address: Address) {
         self.state(State::Advertising { adapter: adapter.to_owned(), address }).await;
@@ -78,12 +96,22 @@ impl Port {
         self.tell(RadioEvent::ClientGone).await;
     }
 
+    /// Tells that it tried to pair, and is not paired.
+    pub(super) async fn pairing_failed(&self, why: PairingFailure) {
+        self.tell(RadioEvent::PairingFailed(why)).await;
+    }
+
     /// Hands in a whole value, and waits for what the client is to be told: nothing where the device sends it away
     /// instead, or is switched off with the write on its desk. The order that says so follows.
     pub(super) async fn write(&self, write: Write) -> Option<Result<(), AttError>> {
         let (answer, answered) = oneshot::channel();
         self.tell(RadioEvent::Write(write, answer)).await;
         answered.await.ok()
+    }
+
+    /// The way to tell of reads, for those that are answered elsewhere.
+    pub(super) fn reads(&self) -> Reads {
+        Reads(self.events.clone())
     }
 
     /// Waits for the next order. Cancel-safe.

@@ -5,7 +5,10 @@ use super::{
     port::{Order, Port},
 };
 use std::{future::pending, sync::Arc};
-use thingfleet_device::commissioning::gatt::{AttError, Write};
+use thingfleet_device::commissioning::{
+    gatt::{AttError, Characteristic, Write},
+    pairing::PairingFailure,
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -25,6 +28,10 @@ pub enum RadioEvent {
     ClientConnected,
     /// The client is gone.
     ClientGone,
+    /// A client read a characteristic, and has its answer.
+    Read(Characteristic),
+    /// The client tried to pair, and is not paired.
+    PairingFailed(PairingFailure),
     /// A client wrote a value; the answer goes to [`Radio::answer`] by way of the driver.
     Write(Write, oneshot::Sender<Result<(), AttError>>),
 }

@@ -55,7 +55,7 @@ pub(crate) struct CommissionArguments {
     #[arg(long, conflicts_with = "code")]
     scan: bool,
     /// Where to do it: `hci0`, `tcp:127.0.0.1:6402`, `serial:/dev/ttyACM0@115200`; `BlueZ`'s first unless given
-    #[arg(long, value_name = "ADAPTER", value_parser = adapter)]
+    #[arg(long, value_name = "ADAPTER")]
     adapter: Option<Adapter>,
     /// Account of the owner; the person of the running private server unless given
     #[arg(long, value_name = "JID", value_parser = BareJid::parse)]
@@ -256,38 +256,4 @@ fn resource() -> Result<String, Failure> {
     let random =
         random.map_err(|error| Failure::environment(format!("the system has no randomness: {error}")))?;
     Ok(format!("thingfleet-commission-{random:08x}"))
-}
-
-/// Reads an adapter.
-fn adapter(text: &str) -> Result<Adapter, String> {
-    let complaint =
-        || format!("{text:?} is no adapter; write hci0, tcp:127.0.0.1:6402 or serial:/dev/ttyACM0@115200");
-    if let Some(address) = text.strip_prefix("tcp:") {
-        let (host, port) = address.rsplit_once(':').ok_or_else(complaint)?;
-        let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
-        return if is_port && !host.is_empty() { Ok(Adapter::Tcp(address.into())) } else { Err(complaint()) };
-    }
-    if let Some(line) = text.strip_prefix("serial:") {
-        let (path, baud) = line.rsplit_once('@').ok_or_else(complaint)?;
-        let baud = baud.parse().map_err(|_| complaint())?;
-        return Ok(Adapter::Serial { path: path.into(), baud });
-    }
-    let number = text.strip_prefix("hci").ok_or_else(complaint)?;
-    number.parse::<u16>().map(|_| Adapter::BlueZ(text.into())).map_err(|_| complaint())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn adapters_are_read_as_in_a_profile() {
-        assert_eq!(adapter("hci0"), Ok(Adapter::BlueZ("hci0".into())));
-        assert_eq!(adapter("tcp:127.0.0.1:6402"), Ok(Adapter::Tcp("127.0.0.1:6402".into())));
-        let line = Adapter::Serial { path: "/dev/ttyACM0".into(), baud: 115_200 };
-        assert_eq!(adapter("serial:/dev/ttyACM0@115200"), Ok(line));
-        for text in ["", "eth0", "hci", "tcp:host", "tcp::1", "tcp:host:0", "serial:/dev/ttyACM0"] {
-            assert!(adapter(text).is_err(), "{text}");
-        }
-    }
 }

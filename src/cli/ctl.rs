@@ -1,13 +1,16 @@
 //! `thingfleet ctl`: looks at a running fleet, steers it and waits for it, through its control interface.
 
 mod act;
+mod add;
 mod events;
 mod place;
 mod table;
+mod traffic;
+
+pub(super) use place::Place;
 
 use super::{Failure, Global, duration, output, runtime, signals::Signals};
 use clap::{Args, Subcommand};
-use place::Place;
 use std::time::Duration;
 use thingfleet_control::{
     client::{Client, ClientError},
@@ -105,10 +108,9 @@ enum Action {
     #[command(after_help = "Examples:\n  thingfleet ctl online '*'")]
     Online(Named),
     /// Add a device and switch it on
-    #[command(
-        after_help = "Examples:\n  thingfleet ctl add kettle-9 kettle\n  thingfleet ctl add lamp-x lamp --tag attic"
-    )]
-    Add(act::Add),
+    #[command(after_help = "Examples:\n  thingfleet ctl add kettle-9 kettle --start temp=60\n  \
+        thingfleet ctl add lamp-x lamp --tag attic --commissioning bluetooth")]
+    Add(add::Add),
     /// Remove a device, which says goodbye first
     #[command(after_help = "Examples:\n  thingfleet ctl remove kettle-9")]
     Remove {
@@ -132,6 +134,14 @@ enum Action {
         after_help = "Examples:\n  thingfleet ctl events --follow\n  thingfleet ctl events kettle --since 0 --json"
     )]
     Events(events::EventsArguments),
+    /// Print what a device exchanges, from now on: its stanzas, and what clients do over Bluetooth; without secrets
+    #[command(
+        after_help = "Examples:\n  thingfleet ctl traffic kettle\n  thingfleet ctl traffic kettle --json"
+    )]
+    Traffic {
+        /// Name of the device
+        device: String,
+    },
     /// Wait until a condition holds over a device
     #[command(after_help = "Examples:\n  thingfleet ctl wait 'temp > 90' kettle --timeout 1min\n  \
         thingfleet ctl wait 'state == online' lamp\n\nBesides sensors and actuators a condition knows state, \
@@ -179,6 +189,7 @@ async fn act(client: &Client, action: &Action, global: &Global) -> Result<(), Fa
             change(client, FleetChange { paused: None, speed: Some(*factor) }, global).await?;
         }
         Action::Events(arguments) => events::events(client, arguments, global).await?,
+        Action::Traffic { device } => traffic::traffic(client, device, global).await?,
         Action::Wait { condition, device, timeout } => {
             let wait = Wait { condition: condition.clone(), timeout_seconds: timeout.as_secs_f64() };
             match client.wait(device, &wait).await {
@@ -210,14 +221,14 @@ fn print_json(kind: &str, value: &impl serde::Serialize) -> std::io::Result<()> 
 impl From<&Devices> for Selection {
     fn from(devices: &Devices) -> Self {
         let Devices { name, kind, tag } = devices.clone();
-        Self { name, kind, tag }
+        Self { name, kind, tag, ..Self::default() }
     }
 }
 
 impl From<&Named> for Selection {
     fn from(named: &Named) -> Self {
         let Named { name, kind, tag } = named.clone();
-        Self { name: Some(name), kind, tag }
+        Self { name: Some(name), kind, tag, ..Self::default() }
     }
 }
 

@@ -213,6 +213,7 @@ fn states(snapshot: &Snapshot) -> String {
         (snapshot.restarting, "restarting"),
         (snapshot.offline, "offline"),
         (snapshot.stopped, "stopped"),
+        (snapshot.lagging, "too fast for this machine"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {word}"));
@@ -267,6 +268,7 @@ fn health_json(kind: &str, snapshot: &Snapshot) -> Value {
         "offline": snapshot.offline,
         "stopped": snapshot.stopped,
         "ever_online": snapshot.ever_online,
+        "lagging": snapshot.lagging,
         "events": snapshot.counts.events,
         "published": snapshot.counts.published,
         "publish_failures": snapshot.counts.publish_failures,

@@ -1,7 +1,7 @@
 //! `thingfleet run` and `thingfleet demo`: a fleet until it is told to stop.
 
 use super::{
-    Failure, Global, duration, events,
+    Failure, Global, dashboard, duration, events,
     failure::with_causes,
     profile as profiles,
     report::{self, Pulse},
@@ -23,6 +23,7 @@ use thingfleet::{
         health::{Events, Notice, Snapshot},
     },
 };
+use thingfleet_control::client::Client;
 use thingfleet_schema::{catalogue, profile};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -73,12 +74,14 @@ struct How {
     /// End by itself after this time; the exit code tells whether all went well
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
     span: Option<Duration>,
-    /// Print lines of health and no dashboard, also at a terminal
+    /// Print lines of health in place of the dashboard that a terminal gets
     #[arg(long)]
     headless: bool,
     /// Print every event of every device too
     #[arg(long)]
     events: bool,
+    #[command(flatten)]
+    look: dashboard::Look,
     /// Where the control interface listens; a free port on 127.0.0.1 unless given
     #[arg(long, value_name = "ADDRESS", conflicts_with = "no_control")]
     control: Option<SocketAddr>,
@@ -117,7 +120,7 @@ async fn live(profile: &profile::Fleet, named: &str, how: &How, global: &Global)
         Ok(control) => {
             let told = report::started(profile, named, &fleet, control.as_ref(), global);
             let outcome = match told {
-                Ok(()) => watch(&mut fleet, events, how, global, &mut signals).await,
+                Ok(()) => watch(&mut fleet, control.as_ref(), events, how, global, &mut signals).await,
                 Err(error) => Err(error.into()),
             };
             if let Some(control) = control {
@@ -156,9 +159,10 @@ async fn steered(fleet: &Fleet, how: &How) -> Result<Option<Control>, Failure> {
     }
 }
 
-/// Prints health until the time is over, somebody asks to stop, every device has given up, or the private server dies.
+/// Shows the dashboard or prints health until the time is over, somebody asks to stop, every device has given up, or the private server dies.
 async fn watch(
     fleet: &mut Fleet,
+    control: Option<&Control>,
     mut events: Option<Events>,
     how: &How,
     global: &Global,
@@ -171,6 +175,16 @@ async fn watch(
         None => Ok(()),
     };
     let end = Instant::now() + how.span.unwrap_or(NO_END);
+    let is_quiet = how.headless || how.events || global.json || !dashboard::has_terminal();
+    if let (Some(control), false) = (control, is_quiet) {
+        let client = Client::new(control.url(), control.token().clone())?;
+        tokio::select! {
+            () = sleep_until(end) => return Ok(()),
+            () = signals.asked() => return Ok(()),
+            words = fleet.server_died() => return Err(server_died(&words)),
+            shown = dashboard::show(client, &how.look, true, global) => return Ok(shown?),
+        }
+    }
     let mut pulse = Pulse::new(&health);
     let mut beat = interval(PULSE);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -179,7 +193,7 @@ async fn watch(
         tokio::select! {
             () = sleep_until(end) => return Ok(()),
             () = signals.asked() => return Ok(()),
-            words = fleet.server_died() => return Err(Failure::environment(format!("the private server died: {words}"))),
+            words = fleet.server_died() => return Err(server_died(&words)),
             Some(notice) = next(&mut events) => print(&notice)?,
             _ = beat.tick() => {
                 pulse.print(&health, global)?;
@@ -193,6 +207,10 @@ async fn watch(
             }
         }
     }
+}
+
+fn server_died(words: &str) -> Failure {
+    Failure::environment(format!("the private server died: {words}"))
 }
 
 async fn next(events: &mut Option<Events>) -> Option<Arc<Notice>> {

@@ -7,10 +7,10 @@ use super::{
     central::{AirError, Central, Found, Handle, Peer, Properties},
     sighting::Sighting,
 };
-use crate::ble::{Trouble, TroubleKind};
+use crate::ble::{Trouble, cause::of_bluer};
 use bluer::{
     Adapter, AdapterEvent, AddressType, Device, DeviceEvent, DeviceProperty, DiscoveryFilter,
-    DiscoveryTransport, ErrorKind, InternalErrorKind, Session,
+    DiscoveryTransport, ErrorKind, Session,
     agent::{Agent, AgentHandle},
     gatt::{
         CharacteristicFlags, WriteOp,
@@ -161,6 +161,9 @@ impl Central for BlueZ {
             let agent = session.register_agent(Agent::default()).await.map_err(|error| trouble(&error))?;
             let connection = self.connection.as_mut().ok_or(AirError::Lost)?;
             connection.agent = Some(agent);
+            // While bluetoothd still looks for services, it forgets to answer (5.66): it has one request at a time on
+            // its desk for both. Discovery needs no encryption.
+            connection.device.services().await.map_err(|error| operation(&error))?;
             if connection.device.is_paired().await.map_err(|error| operation(&error))? {
                 return Ok(());
             }
@@ -310,28 +313,7 @@ fn att_code(text: &str) -> Option<u8> {
 
 /// An error of the adapter, the daemon or the bus.
 fn trouble(error: &bluer::Error) -> AirError {
-    const DBUS: &str = "org.freedesktop.DBus.Error.";
-    let kind = match &error.kind {
-        ErrorKind::NotFound | ErrorKind::DoesNotExist | ErrorKind::InvalidName(_) => TroubleKind::NoAdapter,
-        ErrorKind::NotReady => TroubleKind::PoweredOff,
-        ErrorKind::NotAuthorized | ErrorKind::NotPermitted => TroubleKind::Denied,
-        ErrorKind::InProgress => TroubleKind::Busy,
-        ErrorKind::Internal(InternalErrorKind::DBusConnectionLost | InternalErrorKind::Io(_)) => {
-            TroubleKind::NoBus
-        }
-        ErrorKind::Internal(InternalErrorKind::DBus(name)) => match name.strip_prefix(DBUS) {
-            Some("AccessDenied" | "AuthFailed") => TroubleKind::Denied,
-            Some("ServiceUnknown" | "NameHasNoOwner" | "NoReply") => TroubleKind::NoDaemon,
-            Some(spawn) if spawn.starts_with("Spawn.") => TroubleKind::NoDaemon,
-            Some("UnknownObject") => TroubleKind::NoAdapter,
-            Some("NoServer" | "Disconnected" | "FileNotFound") => TroubleKind::NoBus,
-            None if name == "org.bluez.Error.Blocked" => TroubleKind::PoweredOff,
-            Some(_) | None => TroubleKind::Stack,
-        },
-        // The enum is not exhaustive.
-        _ => TroubleKind::Stack,
-    };
-    AirError::Trouble(Trouble { kind, text: error.to_string() })
+    AirError::Trouble(Trouble { kind: of_bluer(error), text: error.to_string() })
 }
 
 #[cfg(test)]
@@ -351,19 +333,5 @@ mod tests {
         assert_eq!(of(ErrorKind::InvalidArguments, "Invalid Length"), AirError::Att(0x0D));
         assert_eq!(of(ErrorKind::Failed, "Not connected"), AirError::Lost);
         assert!(matches!(of(ErrorKind::Failed, "le-connection-abort-by-local"), AirError::Stack(_)));
-    }
-
-    #[test]
-    fn trouble_with_the_adapter_is_no_matter_of_the_device() {
-        let kind = |name: &str| match trouble(&bluer::Error {
-            kind: ErrorKind::Internal(InternalErrorKind::DBus(name.to_owned())),
-            message: String::new(),
-        }) {
-            AirError::Trouble(trouble) => trouble.kind,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(kind("org.freedesktop.DBus.Error.ServiceUnknown"), TroubleKind::NoDaemon);
-        assert_eq!(kind("org.freedesktop.DBus.Error.AccessDenied"), TroubleKind::Denied);
-        assert_eq!(kind("org.bluez.Error.Blocked"), TroubleKind::PoweredOff);
     }
 }

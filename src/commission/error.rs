@@ -1,7 +1,7 @@
 //! Why a commissioning comes to nothing, and what a person can do about it.
 
 use super::{att, central::AirError, report::Step, sighting::Sighting};
-use crate::xmpp::client::IqError;
+use crate::{ble::TroubleKind, xmpp::client::IqError};
 use std::time::Duration;
 use thingfleet_device::{
     commissioning::{gatt::Characteristic, qr::Address},
@@ -169,7 +169,7 @@ impl From<IqError> for CommissionError {
 
 fn air(error: &AirError) -> &'static str {
     match error {
-        AirError::Trouble(trouble) => trouble.kind.next_step(),
+        AirError::Trouble(trouble) => radio(trouble.kind),
         AirError::NoConnection(_) => "go nearer, and check that nobody else is connected to it",
         AirError::Lost => "go nearer; a device sends clients away that do nothing for a while",
         AirError::Pairing(_) => {
@@ -178,6 +178,20 @@ fn air(error: &AirError) -> &'static str {
         AirError::Att(code) => att::next_step(*code),
         AirError::Stack(_) => {
             "try again; if it stays, see the log of the Bluetooth stack (journalctl -u bluetooth)"
+        }
+    }
+}
+
+const fn radio(kind: TroubleKind) -> &'static str {
+    match kind {
+        TroubleKind::NoBus => "start D-Bus, or go without: --adapter tcp:127.0.0.1:6402 (scripts/air.py)",
+        TroubleKind::NoDaemon => {
+            "start bluetoothd (systemctl start bluetooth), or go without: --adapter tcp:127.0.0.1:6402"
+        }
+        TroubleKind::NoAdapter => "plug an adapter in, or name another with --adapter",
+        TroubleKind::Busy => "end the other program that uses it, or name another with --adapter",
+        TroubleKind::Denied | TroubleKind::PoweredOff | TroubleKind::Controller | TroubleKind::Stack => {
+            kind.next_step()
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::ble::{
     Trouble, TroubleKind,
-    hci::{connect, open, out_of_reach},
+    hci::{Line, connect, open, out_of_reach},
 };
 use embedded_io_adapters::tokio_1::FromTokio;
 use futures::{FutureExt as _, future::BoxFuture};
@@ -215,10 +215,8 @@ async fn run(adapter: Adapter, mut seat: Seat, seen: mpsc::Sender<Sighting>) -> 
         },
         Adapter::Serial { path, baud } => {
             let path = path.display().to_string();
-            match open(&path, *baud) {
-                Ok(line) => run_on(line, &mut seat, &seen).await,
-                Err(error) => Err(out_of_reach(&path, &error)),
-            }
+            let Line { port, claim: _claim } = open(&path, *baud)?;
+            run_on(port, &mut seat, &seen).await
         }
         Adapter::BlueZ(name) => Err(trouble(TroubleKind::NoAdapter, format!("{name} is no HCI controller"))),
     }

@@ -3,10 +3,10 @@
 use super::{
     answer::{Answer, Refused, json, nothing, stream},
     guard::Guard,
-    openapi, routes,
+    newcomer, openapi, routes,
     routes::{Action, Field},
     show,
-    stream::events,
+    stream::{events, traffic},
 };
 use crate::{
     driver::{self, Wanted},
@@ -25,17 +25,17 @@ use thingfleet_control::{
     command::{
         ButtonAction, Command, FleetChange, NewDevice, Order, Outcome, Refusal, Selection, Wait, object,
     },
+    snapshot::State,
     value::Value,
 };
 use thingfleet_device::{
     condition::ConditionError,
-    definition::{ActuatorMode, Channel, ChannelId, Role},
+    definition::{Channel, ChannelId, Role},
     fault::{Active, Kind},
-    instance::{Access, Addressing, Commissioning},
+    instance::Commissioning,
     io::FaultId,
-    jid::BareJid,
+    value::Secret,
 };
-use thingfleet_schema::{catalogue, profile};
 use tokio::{sync::watch, time::timeout};
 
 /// Largest body, in bytes.
@@ -44,8 +44,8 @@ pub(super) const LARGEST: usize = 64 * 1024;
 const LONGEST_WAIT: f64 = 3600.0;
 /// Slowest and fastest world, as in profiles.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;
-/// Longest name of a device, as in profiles.
-const LONGEST_NAME: usize = 63;
+/// Names in a selection; each is compared with each device.
+const MOST_NAMES: usize = 1024;
 
 /// Answers requests for one fleet.
 pub(super) struct Desk {
@@ -75,6 +75,7 @@ impl Desk {
             Action::ShowFleet => Ok(json(StatusCode::OK, &show::fleet(&self.crew))),
             Action::ChangeFleet => self.change_fleet(body(request).await?).await,
             Action::ListDevices => self.list(&selection(&query)).await,
+            Action::Roster => Ok(json(StatusCode::OK, &show::roster(&self.crew))),
             Action::AddDevice => self.add(body(request).await?).await,
             Action::ShowDevice => self.show(device, StatusCode::OK).await,
             Action::RemoveDevice => {
@@ -88,6 +89,11 @@ impl Desk {
                 let since = since(&query, request.headers())?;
                 let crew = Arc::clone(&self.crew);
                 Ok(stream(events(crew, selection(&query), since, self.stopping.clone())))
+            }
+            Action::Traffic => {
+                let (place, _) = self.find(device)?;
+                let listener = self.crew.health().listen(place);
+                Ok(stream(traffic(listener, self.stopping.clone())))
             }
             Action::OpenApi => Ok(json(StatusCode::OK, &*openapi::DOCUMENT)),
         }
@@ -114,64 +120,20 @@ impl Desk {
 
     async fn show(&self, name: &str, status: StatusCode) -> Result<Answer, Refused> {
         let (place, seat) = self.find(name)?;
-        Ok(json(status, &show::device(&self.crew, place, &seat).await))
+        let mut device = show::device(&self.crew, place, &seat).await;
+        if device.state == State::Commissioning {
+            device.qr = self.crew.code(&seat).map(|code| Secret::new(code.to_string()));
+        }
+        Ok(json(status, &device))
     }
 
     async fn add(&self, new: NewDevice) -> Result<Answer, Refused> {
-        let device = self.described(&new)?;
+        let device = newcomer::described(&new, &self.crew.present())?;
         self.crew.add(&device).await.map_err(|error| Refused::Conflict {
             next_step: error.next_step().to_owned(),
             detail: error.to_string(),
         })?;
         self.show(&new.name, StatusCode::CREATED).await
-    }
-
-    /// The new device as a profile would have it.
-    fn described(&self, new: &NewDevice) -> Result<profile::Device, Refused> {
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
-        let starts_well = new.name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if !starts_well || new.name.len() > LONGEST_NAME || !new.name.bytes().all(fits) {
-            let detail = format!("`{}` cannot be the name of a device", new.name);
-            return Err(Refused::bad(detail, "use lower-case letters, digits, `-`, `_` and `.`"));
-        }
-        let jid = |text: &str| {
-            BareJid::parse(text)
-                .map_err(|error| Refused::bad(format!("`{text}`: {error}"), "write it as user@domain"))
-        };
-        let present = self.crew.present();
-        let known = present.iter().find(|(_, seat)| seat.definition.kind == new.definition);
-        let definition = match (known, catalogue::find(&new.definition)) {
-            (Some((_, seat)), _) => Arc::clone(&seat.definition),
-            (None, Some(entry)) => Arc::new(entry.definition()),
-            (None, None) => {
-                let shipped: Vec<_> = catalogue::all().iter().map(|entry| entry.name).collect();
-                let detail = format!(
-                    "there is no definition `{}`; shipped are {}",
-                    new.definition,
-                    shipped.join(", ")
-                );
-                return Err(Refused::bad(detail, "name a kind that the fleet has, or a shipped definition"));
-            }
-        };
-        let account = match &new.account {
-            Some(account) => Some((jid(&account.jid)?, account.password.clone())),
-            None => None,
-        };
-        Ok(profile::Device {
-            name: new.name.clone(),
-            definition,
-            serial: new.name.clone(),
-            starts_after: Duration::ZERO,
-            account,
-            starts: Vec::new(),
-            owners: new.owners.iter().map(|owner| jid(owner)).collect::<Result<_, _>>()?,
-            commissioning: Commissioning::Preset,
-            access: Access::default(),
-            addressing: Addressing::Pep,
-            actuators: ActuatorMode::Auto,
-            faults: Vec::new(),
-            tags: new.tags.clone(),
-        })
     }
 
     async fn wait(&self, name: &str, wait: Wait) -> Result<Answer, Refused> {
@@ -208,6 +170,10 @@ impl Desk {
     }
 
     async fn command(&self, order: Order) -> Result<Answer, Refused> {
+        if order.devices.names.len() > MOST_NAMES {
+            let detail = format!("a selection has at most {MOST_NAMES} names");
+            return Err(Refused::bad(detail, "give more orders, or select by a pattern"));
+        }
         let seats = self.selected(&order.devices);
         if seats.is_empty() {
             return Err(Refused::NoDevice("the fleet has no such device".to_owned()));
@@ -243,7 +209,7 @@ impl Desk {
 /// Has a device do something, and returns when it has, or says why it does not and what a person can do about it.
 async fn carry_out(seat: &Seat, command: &Command) -> Result<(), (String, &'static str)> {
     use driver::Command as Do;
-    let commands = match command {
+    let acts = match command {
         Command::Inject { channel, value } => {
             let (id, channel) = channel_of(seat, channel)?;
             vec![Do::Inject(id, fitted(channel, value)?)]
@@ -279,10 +245,8 @@ async fn carry_out(seat: &Seat, command: &Command) -> Result<(), (String, &'stat
         }
         Command::Clear { id, kind } => to_clear(seat, *id, kind.as_deref()).await?,
     };
-    for command in commands {
-        if !seat.command(command).await {
-            return Err(("it is not switched on".to_owned(), "wait until it is"));
-        }
+    if !seat.steer(driver::Order { command: command.clone(), acts }).await {
+        return Err(("it is not switched on".to_owned(), "wait until it is"));
     }
     // It answers once it has done everything before.
     let look = seat.look().await;
@@ -320,7 +284,7 @@ fn channel_of<'s>(seat: &'s Seat, name: &str) -> Result<(ChannelId, &'s Channel)
     })
 }
 
-fn fitted(
+pub(super) fn fitted(
     channel: &Channel,
     value: &Value,
 ) -> Result<thingfleet_device::value::Value, (String, &'static str)> {
@@ -350,7 +314,7 @@ fn query(text: &str, fields: &[Field]) -> Result<BTreeMap<String, String>, Refus
 
 fn selection(query: &BTreeMap<String, String>) -> Selection {
     let field = |name: &str| query.get(name).cloned();
-    Selection { name: field("name"), kind: field("kind"), tag: field("tag") }
+    Selection { name: field("name"), names: Vec::new(), kind: field("kind"), tag: field("tag") }
 }
 
 /// Where a stream of events begins; a client that comes back says it in a header.

@@ -6,7 +6,8 @@ use schemars::{Schema, SchemaGenerator};
 use thingfleet_control::{
     command::{FleetChange, NewDevice, Order, Outcome, Wait},
     event::Event,
-    snapshot::{Device, Fleet},
+    snapshot::{Device, Entry, Fleet},
+    traffic::Exchange,
 };
 
 /// One thing that can be asked.
@@ -44,12 +45,14 @@ pub(super) enum Action {
     ShowFleet,
     ChangeFleet,
     ListDevices,
+    Roster,
     AddDevice,
     ShowDevice,
     RemoveDevice,
     Wait,
     Command,
     Events,
+    Traffic,
     OpenApi,
 }
 
@@ -60,12 +63,14 @@ impl Action {
             Self::ShowFleet => "showFleet",
             Self::ChangeFleet => "changeFleet",
             Self::ListDevices => "listDevices",
+            Self::Roster => "roster",
             Self::AddDevice => "addDevice",
             Self::ShowDevice => "showDevice",
             Self::RemoveDevice => "removeDevice",
             Self::Wait => "wait",
             Self::Command => "command",
             Self::Events => "events",
+            Self::Traffic => "traffic",
             Self::OpenApi => "openApi",
         }
     }
@@ -87,7 +92,7 @@ const SINCE: Field = Field {
 };
 
 /// The table.
-pub(super) static ROUTES: [Route; 10] = [
+pub(super) static ROUTES: [Route; 12] = [
     Route {
         method: Method::GET,
         path: "/v1/fleet",
@@ -122,6 +127,18 @@ pub(super) static ROUTES: [Route; 10] = [
         status: 200,
         meaning: "the devices, in the order of the fleet",
         answer: Some((JSON, SchemaGenerator::subschema_for::<Vec<Device>>)),
+        refusals: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/roster",
+        action: Action::Roster,
+        summary: "Shows all devices in one line each, cheaply",
+        query: &[],
+        body: None,
+        status: 200,
+        meaning: "the devices, in the order of the fleet",
+        answer: Some((JSON, SchemaGenerator::subschema_for::<Vec<Entry>>)),
         refusals: &[],
     },
     Route {
@@ -195,6 +212,18 @@ pub(super) static ROUTES: [Route; 10] = [
         meaning: "events; each has its sequence number as `id`, its kind as `event`, and this as `data`",
         answer: Some(("text/event-stream", SchemaGenerator::subschema_for::<Event>)),
         refusals: &[],
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/devices/{device}/traffic",
+        action: Action::Traffic,
+        summary: "Tells what a device exchanges from now on, as server-sent events, for as long as the fleet has it",
+        query: &[],
+        body: None,
+        status: 200,
+        meaning: "stanzas and GATT operations; each has its number as `id`, its kind as `event`, and this as `data`",
+        answer: Some(("text/event-stream", SchemaGenerator::subschema_for::<Exchange>)),
+        refusals: &[404],
     },
     Route {
         method: Method::GET,

@@ -8,11 +8,11 @@ use crate::{
         health::{Counts, Notice, Standing, What},
     },
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use thingfleet_control::{
     event,
     fault::{ActiveFault, FaultSpec},
-    snapshot::{Bluetooth, Channel, Counters, Device, Fleet, State, Trouble},
+    snapshot::{Bluetooth, Channel, Counters, Device, Entry, Fleet, State, Trouble},
 };
 use thingfleet_device::{
     commissioning::journey::Stage,
@@ -24,18 +24,25 @@ use thingfleet_device::{
     value::Value,
 };
 
+/// By which way a device is steered here.
+const BY: &str = "control";
+
 /// What a device told, in the vocabulary; `definition` is the device's.
 pub fn told(notice: &Notice, definition: &Definition) -> event::What {
     match &notice.what {
         What::Event(event) => event::What::of(event, notice.at, definition),
         What::Bluetooth(state) => event::What::Bluetooth(bluetooth(state)),
         What::Led(colour) => event::What::Led { colour: (*colour).into() },
+        What::Steered(command) => event::What::Steered { by: BY.to_owned(), command: command.clone() },
+        What::Added => event::What::Added,
+        What::Removed => event::What::Removed,
     }
 }
 
 /// The fleet as a whole.
 pub(super) fn fleet(crew: &Crew) -> Fleet {
     let (health, pace) = (crew.health(), crew.pace());
+    let snapshot = health.snapshot();
     let present = crew.present();
     let mut states = BTreeMap::new();
     for (place, _) in &present {
@@ -48,9 +55,29 @@ pub(super) fn fleet(crew: &Crew) -> Fleet {
         paused: pace.is_paused,
         devices: present.len(),
         states,
-        counters: counters(&health.snapshot().counts),
+        lagging: snapshot.lagging,
+        counters: counters(&snapshot.counts),
         latest_event: health.history().latest(),
     }
+}
+
+/// All devices, without asking them.
+pub(super) fn roster(crew: &Crew) -> Vec<Entry> {
+    let entry = |(place, seat): (usize, Arc<Seat>)| {
+        let standing = crew.health().standing(place);
+        let trouble = match &standing.session {
+            Some(Session::Waiting { failure, .. } | Session::Failed(failure)) => Some(failure.kind.name()),
+            _ => standing.setup_failure.is_some().then_some("setup"),
+        };
+        Entry {
+            name: seat.instance.name.clone(),
+            kind: seat.definition.kind.clone(),
+            tags: seat.tags.clone(),
+            state: state(&standing),
+            trouble: trouble.map(str::to_owned),
+        }
+    };
+    crew.present().into_iter().map(entry).collect()
 }
 
 /// The device at this place, once it has done everything it was told.
@@ -88,10 +115,12 @@ pub(super) fn as_looked(crew: &Crew, place: usize, seat: &Seat, look: Option<Loo
         state,
         trouble,
         stage: look.stage.map(Stage::name).map(str::to_owned),
+        qr: None,
         bluetooth: look.bluetooth.as_ref().map(bluetooth),
         led: look.led,
         device_seconds: look.at.as_secs_f64(),
         world_seconds: look.world.as_secs_f64(),
+        lag_seconds: look.lag.as_secs_f64(),
         channels: definition.channels().zip(&look.values).map(channel).collect(),
         faults: look.faults.iter().map(|active| fault(active, look.at, definition)).collect(),
         counters: counters(&standing.counts),
@@ -108,6 +137,7 @@ pub(super) fn switched_off(seat: &Seat) -> Look {
     Look {
         at: Instant::START,
         world: Instant::START,
+        lag: Duration::ZERO,
         session: Session::Stopped,
         stage: None,
         led: None,

@@ -1,11 +1,11 @@
-//! Events as they happen, as server-sent events (HTML standard, section 9.2).
+//! Events, and what a device exchanges, as server-sent events (HTML standard, section 9.2).
 //!
-//! A client takes them out of the fleet's history at its own pace, so that a slow one holds nobody up and costs no
-//! memory; what it is too slow for is told as a gap.
+//! A client takes events out of the fleet's history at its own pace, so that a slow one holds nobody up and costs no
+//! memory; what it is too slow for is told as a gap. The same goes for exchanges, of which only a few are kept.
 
 use super::{answer::Body, show};
-use crate::fleet::Crew;
-use futures::{Stream, stream};
+use crate::fleet::{Crew, tap::Listener};
+use futures::{Stream, StreamExt as _, stream};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Bytes, Frame};
 use std::{convert::Infallible, fmt::Write as _, sync::Arc, time::Duration};
@@ -19,6 +19,8 @@ use tokio::{sync::watch, time::sleep};
 const BATCH: usize = 256;
 /// Longest silence; a client or a proxy in between may take a longer one for a broken connection.
 const SILENCE: Duration = Duration::from_secs(15);
+/// What is said instead, which clients skip.
+const STILL_THERE: &str = ": still there\n\n";
 
 /// The events of a selection after this one, until `stopping`.
 pub(super) fn events(
@@ -34,7 +36,48 @@ pub(super) fn events(
     let seq = since.map_or(latest, |since| since.min(latest));
     let changes = history.changes();
     let follower = Follower { crew, selection, seq, changes, stopping };
-    StreamBody::new(follower.frames()).boxed_unsync()
+    let told =
+        stream::unfold(follower, |mut follower| async move { Some((follower.next().await?, follower)) });
+    body(": the events of a fleet\n\n", told)
+}
+
+/// What a listener hears from now on, until `stopping`.
+pub(super) fn traffic(listener: Listener, stopping: watch::Receiver<bool>) -> Body {
+    let heard = stream::unfold((listener, stopping), |(mut listener, mut stopping)| async move {
+        let text = heard(&mut listener, &mut stopping).await?;
+        Some((text, (listener, stopping)))
+    });
+    body(": what a device exchanges\n\n", heard)
+}
+
+/// A comment that tells that the stream is there, and the stream.
+fn body(hello: &'static str, texts: impl Stream<Item = String> + Send + 'static) -> Body {
+    let texts = stream::iter([hello.to_owned()]).chain(texts);
+    StreamBody::new(texts.map(|text| Ok::<_, Infallible>(Frame::data(Bytes::from(text))))).boxed_unsync()
+}
+
+/// Waits for the next exchanges; `None` when the device is removed or the fleet is being stopped.
+async fn heard(listener: &mut Listener, stopping: &mut watch::Receiver<bool>) -> Option<String> {
+    let mut exchanges = Vec::new();
+    tokio::select! {
+        count = listener.exchanges.recv_many(&mut exchanges, BATCH) => {
+            if count == 0 {
+                return None;
+            }
+        }
+        _ = stopping.wait_for(|stopping| *stopping) => return None,
+        () = sleep(SILENCE) => return Some(STILL_THERE.to_owned()),
+    }
+    let mut text = String::new();
+    for exchange in exchanges {
+        let missing = (listener.before + 1, exchange.seq - 1);
+        if missing.0 <= missing.1 {
+            append(&mut text, missing.1, "gap", &Gap { from: missing.0, to: missing.1 });
+        }
+        listener.before = exchange.seq;
+        append(&mut text, exchange.seq, exchange.what.name(), &*exchange);
+    }
+    Some(text)
 }
 
 struct Follower {
@@ -47,15 +90,6 @@ struct Follower {
 }
 
 impl Follower {
-    fn frames(self) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send {
-        let hello = Frame::data(Bytes::from_static(b": the events of a fleet\n\n"));
-        let rest = stream::unfold(self, |mut follower| async move {
-            let text = follower.next().await?;
-            Some((Ok(Frame::data(Bytes::from(text))), follower))
-        });
-        futures::StreamExt::chain(stream::iter([Ok(hello)]), rest)
-    }
-
     /// Waits for the next events; `None` when the fleet is being stopped.
     async fn next(&mut self) -> Option<String> {
         loop {
@@ -88,7 +122,7 @@ impl Follower {
                 // It cannot fail: the history is part of the crew.
                 _ = self.changes.changed() => {}
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
-                () = sleep(SILENCE) => return Some(": still there\n\n".to_owned()),
+                () = sleep(SILENCE) => return Some(STILL_THERE.to_owned()),
             }
         }
     }

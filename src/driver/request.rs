@@ -2,7 +2,10 @@
 
 use crate::ble;
 use std::{sync::Arc, time::Duration};
-use thingfleet_control::snapshot::{Colour, State};
+use thingfleet_control::{
+    command as control,
+    snapshot::{Colour, State},
+};
 use thingfleet_device::{
     commissioning::journey::Stage,
     condition::{Condition, ConditionError},
@@ -54,10 +57,21 @@ pub enum Command {
 pub(crate) enum Request {
     /// To do something.
     Do(Command),
+    /// The same, by order of somebody who steers it, which is told.
+    Steer(Order),
     /// To be looked at, after everything that was asked before.
     Look(oneshot::Sender<Look>),
     /// To tell when a condition holds.
     Watch(Watch),
+}
+
+/// What somebody who steers a device has it do.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    /// In the words of the control interface.
+    pub(crate) command: control::Command,
+    /// What that comes to, one after the other.
+    pub(crate) acts: Vec<Command>,
 }
 
 /// A running device at one moment.
@@ -67,6 +81,8 @@ pub(crate) struct Look {
     pub(crate) at: Instant,
     /// The time of its world.
     pub(crate) world: Instant,
+    /// By how much that is behind.
+    pub(crate) lag: Duration,
     pub(crate) session: Session,
     pub(crate) stage: Option<Stage>,
     pub(crate) led: Option<Colour>,
@@ -106,6 +122,7 @@ impl Look {
         Self {
             at: now,
             world: device.world_time(),
+            lag: device.lag(),
             stage: device.stage(),
             led: device.led().map(Colour::from),
             bluetooth: bluetooth.filter(|_| session == Session::Commissioning),

@@ -9,7 +9,10 @@ use crate::{
 };
 use std::sync::Arc;
 use thingfleet_device::{
-    commissioning::{gatt::Peripheral, qr::Address},
+    commissioning::{
+        gatt::{Characteristic, Peripheral},
+        qr::Address,
+    },
     io::{Input, Output},
 };
 
@@ -40,6 +43,8 @@ pub(super) enum Happened {
     Input(Input),
     /// For those who watch.
     State(State),
+    /// For those who listen: a client read this.
+    Read(Characteristic),
 }
 
 impl Wireless {
@@ -94,6 +99,8 @@ impl Wireless {
                 }
                 RadioEvent::ClientConnected => Happened::Input(Input::ClientConnected),
                 RadioEvent::ClientGone => Happened::Input(Input::ClientGone),
+                RadioEvent::Read(characteristic) => Happened::Read(characteristic),
+                RadioEvent::PairingFailed(why) => Happened::Input(Input::PairingFailed(why)),
                 RadioEvent::Write(write, answer) => {
                     self.radio.owes(answer);
                     Happened::Input(Input::GattWrite(write))

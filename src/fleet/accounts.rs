@@ -172,12 +172,17 @@ pub(super) async fn for_new_device(
     domain: &str,
     recruiting: &mut Recruiting,
 ) -> Result<Account, AccountsError> {
-    if let Some((jid, password)) = &device.account {
-        return Ok(account(device, jid.clone(), password.clone()));
-    }
-    let jid = own_jid(device, domain)?;
+    let given = device.account.clone();
+    let jid = match &given {
+        // A private server has no accounts but those that are made there.
+        Some((jid, password)) if recruiting.person.is_none() => {
+            return Ok(account(device, jid.clone(), password.clone()));
+        }
+        Some((jid, _)) => jid.clone(),
+        None => own_jid(device, domain)?,
+    };
     let password = match (&mut recruiting.state, &recruiting.accounts) {
-        _ if recruiting.person.is_some() => random_password(),
+        _ if recruiting.person.is_some() => given.map_or_else(random_password, |(_, password)| password),
         (Some(state), Accounts::Register) => {
             state.prepare([&jid])?;
             state.account(&jid).expect("it was just prepared").0.clone()
@@ -186,8 +191,8 @@ pub(super) async fn for_new_device(
             return Err(AccountsError::Missing { device: device.name.clone() });
         }
     };
-    let is_known =
-        recruiting.state.as_ref().and_then(|state| state.account(&jid)).is_some_and(|known| known.1);
+    let is_known = recruiting.person.is_none()
+        && recruiting.state.as_ref().and_then(|state| state.account(&jid)).is_some_and(|known| known.1);
     if !is_known {
         let wanted = VecDeque::from([(jid.clone(), password.clone())]);
         let made = register(wanted, &recruiting.connector, domain, 1, &|_, _| {}).await;
@@ -198,7 +203,7 @@ pub(super) async fn for_new_device(
             let (why, next_step) = ("there is an account of this name".into(), "choose another name");
             return Err(AccountsError::Refused { jid, why, next_step });
         }
-        if let Some(state) = &mut recruiting.state {
+        if let Some(state) = recruiting.state.as_mut().filter(|_| recruiting.person.is_none()) {
             state.mark_registered(&made.created)?;
         }
     }

@@ -2,28 +2,30 @@
 //!
 //! Places are counted from zero and never move: a device that was removed leaves its place empty.
 
-use super::{
-    COMMANDS, Friend,
-    accounts::{self, AccountsError},
-    health::Health,
-};
+mod recruit;
+
+pub use recruit::AddError;
+pub(super) use recruit::Recruiting;
+
+use super::{COMMANDS, Friend, health::Health};
 use crate::{
-    driver::{Command, Look, Request, Wanted, Watch},
+    driver::{Command, Look, Order, Request, Wanted, Watch},
+    label,
     memory::Memory,
-    state::State,
-    xmpp::connect::Connector,
 };
+use futures::future::join_all;
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 use thingfleet_device::{
-    commissioning::qr::Address,
+    commissioning::qr::{Address, QrCode},
     definition::Definition,
     instance::{Account, Instance},
     jid::BareJid,
+    time::Instant,
 };
-use thingfleet_schema::profile::{self, Accounts};
+use thingfleet_schema::profile::{self, Adapters};
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, oneshot, watch},
     task::JoinHandle,
@@ -34,6 +36,7 @@ use tokio::{
 pub struct Crew {
     name: String,
     domain: String,
+    adapters: Adapters,
     seats: RwLock<Vec<Arc<Seat>>>,
     health: Arc<Health>,
     pace: Mutex<Pace>,
@@ -51,24 +54,12 @@ pub struct Pace {
     pub is_paused: bool,
 }
 
-/// What it takes to add a device.
-#[derive(Debug)]
-pub(super) struct Recruiting {
-    pub(super) seed: u64,
-    pub(super) connector: Arc<Connector>,
-    pub(super) accounts: Accounts,
-    /// The person of the private server, if the fleet is on one.
-    pub(super) person: Option<Account>,
-    /// Held until everything in it is written down.
-    pub(super) state: Option<State>,
-    /// Make friends of the person and the devices that were added; end with the fleet.
-    pub(super) befriending: Vec<AbortOnDrop>,
-}
-
 /// The place of one device in its fleet, whether it is running or not.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) definition: Arc<Definition>,
+    /// What the profile calls that.
+    pub(crate) definition_name: Arc<str>,
     pub(crate) instance: Instance,
     pub(crate) tags: Vec<String>,
     /// Memory and own address of a device that is commissioned over Bluetooth.
@@ -82,27 +73,6 @@ pub(crate) struct Seat {
 #[derive(Debug)]
 pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
 
-/// Why a device was not added.
-#[derive(Debug, thiserror::Error)]
-pub enum AddError {
-    /// The fleet has a device of this name.
-    #[error("the fleet has a device {0:?} already")]
-    Taken(String),
-    /// It has no account.
-    #[error(transparent)]
-    Accounts(#[from] AccountsError),
-}
-
-impl AddError {
-    /// What a person can do about it.
-    pub const fn next_step(&self) -> &'static str {
-        match self {
-            Self::Taken(_) => "choose another name",
-            Self::Accounts(error) => error.next_step(),
-        }
-    }
-}
-
 impl Crew {
     pub(super) fn new(
         fleet: &profile::Fleet,
@@ -114,6 +84,7 @@ impl Crew {
         let crew = Self {
             name: fleet.name.clone(),
             domain: domain.to_owned(),
+            adapters: fleet.adapters.clone(),
             health: Health::new(seats.iter().map(|seat| &*seat.instance.name)),
             seats: RwLock::new(seats.into_iter().map(Arc::new).collect()),
             pace: Mutex::new(Pace { speed: fleet.speed, is_paused: false }),
@@ -150,11 +121,13 @@ impl Crew {
             change(&mut pace);
             pace.effective()
         };
-        for (_, seat) in self.present() {
+        // All at once: a fleet that is too fast is slow to answer, each device in its turn.
+        let told = self.present().into_iter().map(|(_, seat)| async move {
             if seat.command(Command::Pace(speed)).await {
                 seat.look().await;
             }
-        }
+        });
+        join_all(told).await;
     }
 
     /// What the device at this place is, also if it was removed.
@@ -182,55 +155,21 @@ impl Crew {
         self.seats.read().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
     }
 
-    /// Adds a device and switches it on.
-    ///
-    /// # Errors
-    /// [`AddError`]; the fleet is as it was then.
-    pub async fn add(&self, device: &profile::Device) -> Result<(), AddError> {
-        let mut recruiting = self.recruiting.lock().await;
-        if self.find(&device.name).is_some() {
-            return Err(AddError::Taken(device.name.clone()));
-        }
-        let known = self.account_of_removed(&device.name).filter(|_| device.account.is_none());
-        let account = match known {
-            Some(account) => account,
-            None => accounts::for_new_device(device, &self.domain, &mut recruiting).await?,
-        };
-        let person = recruiting.person.clone();
-        let owner = person.as_ref().map(|person| &person.jid);
-        let seat = Seat::new(recruiting.seed, device, Some(account), None, owner);
-        if let (Some(person), Some(friend)) = (person.clone(), seat.friend())
-            && seat.instance.owners.contains(&person.jid)
-        {
-            let befriending =
-                super::befriend::befriend(Arc::clone(&recruiting.connector), person, vec![friend]);
-            recruiting.befriending.retain(|task| !task.0.is_finished());
-            recruiting.befriending.push(AbortOnDrop(tokio::spawn(befriending)));
-        }
-        let place = {
-            let mut seats = self.seats.write().unwrap_or_else(PoisonError::into_inner);
-            self.health.add(&device.name);
-            seats.push(Arc::new(seat));
-            seats.len() - 1
-        };
-        // It fails only if the fleet is being stopped.
-        _ = self.launches.send(place);
-        Ok(())
-    }
-
     /// Removes the device at this place, which says goodbye first. Its account stays at the server.
     pub(crate) async fn remove(&self, place: usize) {
         let Some(seat) = self.seat(place) else { return };
         seat.is_removed.store(true, Relaxed);
+        let at = seat.look().await.map_or(Instant::START, |look| look.at);
+        self.health.reporter(place).removed(at);
         self.health.remove(place);
         seat.command(Command::Stop).await;
     }
 
-    /// The account of a device of this name that was in the fleet before.
-    fn account_of_removed(&self, name: &str) -> Option<Account> {
-        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        let before = seats.iter().rev().find(|seat| seat.instance.name == name)?;
-        before.instance.account.clone()
+    /// What the QR code on a device says that is commissioned over Bluetooth, if its address is known.
+    pub(crate) fn code(&self, seat: &Seat) -> Option<QrCode> {
+        let (memory, own) = seat.wireless.as_ref()?;
+        let address = label::whereabouts(&self.adapters, *own, memory.address()).address()?;
+        Some(QrCode { address, key: memory.key()?.public() })
     }
 
     fn lock_pace(&self) -> MutexGuard<'_, Pace> {
@@ -276,6 +215,7 @@ impl Seat {
         };
         Self {
             definition: Arc::clone(&device.definition),
+            definition_name: Arc::clone(&device.definition_name),
             instance,
             tags: device.tags.clone(),
             wireless,
@@ -307,6 +247,11 @@ impl Seat {
     /// on.
     pub(crate) async fn command(&self, command: Command) -> bool {
         self.send(Request::Do(command)).await
+    }
+
+    /// Has the device do what somebody who steers it wants, as above, and tells so.
+    pub(crate) async fn steer(&self, order: Order) -> bool {
+        self.send(Request::Steer(order)).await
     }
 
     /// Looks at the device once it has done everything it was told; `None` if it is not switched on.

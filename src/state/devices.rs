@@ -92,12 +92,16 @@ impl Devices {
     /// # Errors
     /// [`StateError::Io`]; the old file is still there then.
     pub fn make_keys<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> Result<(), StateError> {
+        let made = names.into_iter().filter(|name| self.make_key(name)).count();
+        if made == 0 { Ok(()) } else { self.save() }
+    }
+
+    /// Makes a key for this device if it has none, without writing it down. Returns whether it made one.
+    pub fn make_key(&mut self, name: &str) -> bool {
         let before = self.kept.len();
-        for name in names {
-            let made = || Kept { seed: random_seed(), address: None, stored: None };
-            self.kept.entry(name.to_owned()).or_insert_with(made);
-        }
-        if self.kept.len() == before { Ok(()) } else { self.save() }
+        let made = || Kept { seed: random_seed(), address: None, stored: None };
+        self.kept.entry(name.to_owned()).or_insert_with(made);
+        self.kept.len() > before
     }
 
     /// The key of a device, if it has one yet.

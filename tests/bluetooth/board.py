@@ -31,6 +31,8 @@ from phone import (
 
 ADDRESS = "F3:00:00:00:00:01"
 LEAST_MTU = 23
+# Between two advertisements, in ms; Bumble's own second would be waited for twice.
+INTERVAL = 100
 
 
 class Board:
@@ -41,6 +43,7 @@ class Board:
         host = Host(controller, AsyncPipeSink(controller))
         self._device = Device(name=name, address=hci.Address(ADDRESS), host=host)
         self._device.gatt_server.max_mtu = LEAST_MTU
+        self._device.advertising_interval_min = self._device.advertising_interval_max = INTERVAL
         self.written = {}
         self.done = asyncio.Event()
         readable = Characteristic.Properties.READ | Characteristic.Properties.NOTIFY

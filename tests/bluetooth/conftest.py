@@ -16,8 +16,7 @@ from air import Air
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def built():
+def pytest_sessionstart():
     """Fails at once, and with the way out, where the program is not built."""
     if not programs.binary().exists():
         pytest.exit(f"{programs.binary()} is missing: cargo build --bin thingfleet", returncode=3)
@@ -82,8 +81,10 @@ async def fleet(air, server, name, tmp_path):
     """Starts a fleet that waits to be commissioned: `await fleet(security="sealed", count=8)`."""
     made = []
 
-    async def start(**settings):
-        program = fleets.Fleet(tmp_path, server, air, name, **settings)
+    async def start(server=server, **settings):
+        directory = tmp_path / f"fleet-{len(made)}"
+        directory.mkdir()
+        program = fleets.Fleet(directory, server, air, name, **settings)
         made.append(program)
         return await program.start()
 

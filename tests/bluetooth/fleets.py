@@ -48,6 +48,7 @@ bluetooth:
   setup_done: {setup_done}
   idle: {idle}
   mirror: {mirror}
+  session: {session}
   join_attempts: 1
 """
 
@@ -80,16 +81,13 @@ class Fleet(programs.Program):
         title="Thing in a box",
         idle="1min",
         mirror="10min",
+        session="2min",
         network=NETWORK,
     ):
-        settings = {
-            "security": security,
-            "notify": str(notify).lower(),
-            "setup_done": setup_done,
-            "idle": idle,
-            "mirror": mirror,
-        }
-        (directory / "thing.yaml").write_text(DEFINITION.format(name=title, **settings))
+        settings = {"security": security, "notify": str(notify).lower(), "setup_done": setup_done}
+        spans = {"idle": idle, "mirror": mirror, "session": session}
+        text = DEFINITION.format(name=title, **settings, **spans)
+        (directory / "thing.yaml").write_text(text)
         adapters = adapters or f"{{ virtual: '127.0.0.1:{air.port}' }}"
         ssid, password = network
         text = PROFILE.format(

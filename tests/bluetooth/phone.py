@@ -47,14 +47,21 @@ class Phone:
         self._controller = air.controller()
         host = Host(self._controller, AsyncPipeSink(self._controller))
         self._device = Device(name="phone", address=hci.Address(self.address), host=host)
-        self._device.pairing_config_factory = lambda _: PairingConfig(
-            sc=True, mitm=False, bonding=True, delegate=PairingDelegate(PairingDelegate.NO_OUTPUT_NO_INPUT)
-        )
+        self.pairs()
 
     async def switch_on(self):
         """Begins."""
         await self._device.power_on()
         return self
+
+    def pairs(self, secure=True, key_size=16, confirm=None):
+        """Says how it pairs: with LE Secure Connections, with keys of this size, and asking `confirm` whether to."""
+        delegate = PairingDelegate(PairingDelegate.NO_OUTPUT_NO_INPUT, maximum_encryption_key_size=key_size)
+        if confirm:
+            delegate.confirm = confirm
+        self._device.pairing_config_factory = lambda _: PairingConfig(
+            sc=secure, mitm=False, bonding=True, delegate=delegate
+        )
 
     def vanish(self):
         """Goes out of reach in the middle of whatever it does."""
@@ -189,6 +196,10 @@ class Client:
     async def pair(self):
         """Pairs: LE Secure Connections, Just Works."""
         await asyncio.wait_for(self.connection.pair(), DEADLINE)
+
+    async def encrypt(self):
+        """Encrypts with the key of an earlier pairing."""
+        await asyncio.wait_for(self.connection.encrypt(), DEADLINE)
 
     def vanish(self):
         """Goes out of reach, and its phone with it."""

@@ -7,7 +7,7 @@ import pytest
 from fleets import credentials, register
 
 INVALID_PDU, INVALID_OFFSET, QUEUE_FULL, INVALID_LENGTH = 0x04, 0x07, 0x09, 0x0D
-INSUFFICIENT_ENCRYPTION, NOT_ALLOWED, INCOMPLETE, NOT_SEALED = 0x0F, 0x13, 0x80, 0x81
+INSUFFICIENT_AUTHENTICATION, NOT_ALLOWED, INCOMPLETE, NOT_SEALED = 0x05, 0x13, 0x80, 0x81
 ATT, SIGNALS, SECURITY = 4, 5, 6
 
 
@@ -110,9 +110,9 @@ async def test_a_long_value_that_lost_a_piece_is_refused_as_a_whole(connect):
 async def test_writes_over_a_plain_link_are_refused_where_it_has_to_be_encrypted(connect):
     _, client = await connect(security="encrypted")
     assert await client.read(gatt.DEVICE_NAME)
-    assert await refused(client.write(gatt.SSID, "Home")) == INSUFFICIENT_ENCRYPTION
-    assert await refused(client.prepare(gatt.SSID, 0, b"Ho")) == INSUFFICIENT_ENCRYPTION
-    assert await refused(client.write(gatt.SETUP_DONE, b"\x01")) == INSUFFICIENT_ENCRYPTION
+    assert await refused(client.write(gatt.SSID, "Home")) == INSUFFICIENT_AUTHENTICATION
+    assert await refused(client.prepare(gatt.SSID, 0, b"Ho")) == INSUFFICIENT_AUTHENTICATION
+    assert await refused(client.write(gatt.SETUP_DONE, b"\x01")) == INSUFFICIENT_AUTHENTICATION
     await client.pair()
     await client.write(gatt.SSID, "Home")
 

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -49,13 +50,35 @@ def test_the_shell_finds_the_fleet_and_steers_it(fleet):
     [before] = ctl(fleet, "fleet")
     ctl(fleet, "offline", "kettle")
     events = ctl(fleet, "events", "kettle", "--since", str(before["latest_event"]))
-    assert {"event": "session", "state": "offline"}.items() <= events[0].items()
-    ctl(fleet, "add", "kettle-9", "kettle")
+    assert {"event": "steered", "by": "control", "command": {"do": "offline"}}.items() <= events[0].items()
+    assert any({"event": "session", "state": "offline"}.items() <= event.items() for event in events)
+    [added] = ctl(fleet, "add", "kettle-9", "kettle", "--serial", "KT-9", "--start", "temp=60")
+    assert added["serial"] == "KT-9"
     ctl(fleet, "remove", "kettle-9")
     ctl(fleet, "wait", "temp > 1000", "kettle", "--timeout", "200ms", code=1)
     ctl(fleet, "inject", "kettle", "tmep=5", code=1)
     ctl(fleet, "wait", "temp >", "kettle", code=2)
     ctl(fleet, "list", "--fleet", "nobody", code=3)
+
+
+def test_the_shell_listens_to_a_device(fleet):
+    ctl(fleet, "wait", "state == online", "kettle")
+    command = [fleet.binary, "ctl", "--json", "traffic", "kettle"]
+    with subprocess.Popen(command, env=fleet.environment, stdout=subprocess.PIPE, text=True) as listening:
+        try:
+            heard = []
+            first = threading.Thread(target=lambda: heard.append(json.loads(listening.stdout.readline())))
+            first.start()
+            # Nobody sees when it listens, so the device is made to say something until it is heard.
+            deadline = time.monotonic() + 30
+            while first.is_alive() and time.monotonic() < deadline:
+                ctl(fleet, "inject", "kettle", "temp=50")
+                first.join(0.2)
+        finally:
+            listening.kill()
+    [exchange] = heard
+    assert (exchange["type"], exchange["exchange"], exchange["seq"]) == ("exchange", "stanza", 1)
+    assert exchange["xml"].startswith("<") and exchange["length"] == len(exchange["xml"].encode())
 
 
 def test_an_open_stream_of_events_does_not_keep_the_program(fleet):

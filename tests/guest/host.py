@@ -3,7 +3,8 @@
     host.py IMAGE PROGRAM [PYTEST ARGUMENTS]
 
 The guest reaches the server by QEMU's user network, in which 10.0.2.2 is the host's loopback. Its tests come in a
-folder that is shared read-only; their output is the guest's serial line, their result QEMU's exit code.
+folder that is shared read-only; their output is the guest's serial line, their result QEMU's exit code. With
+THINGFLEET_GUEST_KEEP=DIRECTORY, bluetoothd tells in detail what it does, and its log is left there.
 """
 
 import asyncio
@@ -23,11 +24,16 @@ sys.path.insert(0, str(HERE.parent / "journeys"))
 from people import PASSWORD, Person  # noqa: E402
 from servers import Prosody  # noqa: E402
 
-ACCOUNTS = 24
+# Of the benchmark in the guest, which has as many clients as devices at once; a test has one.
+SAMPLES = int(os.environ.get("THINGFLEET_SAMPLES", 10))
+CLIENTS = int(os.environ.get("THINGFLEET_CLIENTS", 1))
+ACCOUNTS = 24 + SAMPLES
 HELLO = "Please mirror this message!"
 # Of the whole guest; tests have deadlines of their own.
-DEADLINE = 420.0
+DEADLINE = 600.0
 PROBE = 20.0
+# How many times as long as on a real machine an emulated guest may take for what the program promises.
+PATIENCE = 6
 SUCCESS = 33
 
 
@@ -42,8 +48,11 @@ async def main(image, program, arguments):
         owner = Mirror(server, "juliet")
         await owner.enter()
         accounts = [await register(server, f"device-{number}") for number in range(ACCOUNTS)]
-        furnish(share, server, program, arguments, owner=owner.bare, accounts=accounts)
-        return await boot(image, share)
+        accelerator = await accelerators(image)
+        patience = 1 if "kvm" in accelerator else PATIENCE
+        told = {"owner": owner.bare, "accounts": accounts, "patience": patience, "samples": SAMPLES}
+        furnish(share, server, program, arguments, **told)
+        return await boot(image, share, accelerator)
     finally:
         server.close()
         shutil.rmtree(share, ignore_errors=True)
@@ -77,16 +86,16 @@ def furnish(share, server, program, arguments, **settings):
     (share / "settings.json").write_text(json.dumps(settings))
     # From memory, as a program on a disk: the shared folder is slow to page from.
     (share / "tests").write_text(
+        "mkdir /kept && mount -t 9p -o trans=virtio,version=9p2000.L kept /kept 2>/dev/null || rmdir /kept\n"
         "cp /mnt/thingfleet /tmp/ && cp -r /mnt/suite /tmp/ && cd /tmp/suite\n"
-        f"THINGFLEET_BIN=/tmp/thingfleet exec python3 -m pytest {shlex.join(arguments)}\n"
+        f"THINGFLEET_BIN=/tmp/thingfleet THINGFLEET_DEADLINE=60 THINGFLEET_CLIENTS={CLIENTS} exec python3 -m pytest {shlex.join(arguments)}\n"
     )
     for path in [share, *share.rglob("*")]:
         path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
 
 
-async def boot(image, share):
+async def boot(image, share, accelerator):
     """Boots the guest, shows what it prints, and gives the exit code of its tests."""
-    accelerator = await accelerators(image)
     print(f"host: guest on {accelerator[1]}", flush=True)
     process = await asyncio.create_subprocess_exec(
         *machine(accelerator),
@@ -98,6 +107,7 @@ async def boot(image, share):
         *("-fsdev", f"local,id=share,path={share},security_model=none,readonly=on"),
         *("-device", "virtio-9p-pci,fsdev=share,mount_tag=share"),
         *("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"),
+        *keeping(),
         stdin=asyncio.subprocess.DEVNULL,
     )
     try:
@@ -111,6 +121,17 @@ async def boot(image, share):
             process.kill()
             await process.wait()
     return 0 if code == SUCCESS else 1
+
+
+def keeping():
+    """A folder that the guest may write to, if somebody wants its logs."""
+    if not (directory := os.environ.get("THINGFLEET_GUEST_KEEP")):
+        return ()
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    return (
+        *("-fsdev", f"local,id=kept,path={directory},security_model=none"),
+        *("-device", "virtio-9p-pci,fsdev=kept,mount_tag=kept"),
+    )
 
 
 async def accelerators(image):

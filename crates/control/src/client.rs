@@ -9,7 +9,8 @@ pub use events::{EventStream, Told};
 use crate::{
     command::{FleetChange, NewDevice, Order, Outcome, Selection, Wait},
     problem::Problem,
-    snapshot::{Device, Fleet},
+    snapshot::{Device, Entry, Fleet},
+    traffic::Exchange,
 };
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
@@ -103,6 +104,14 @@ impl Client {
         self.ask(Method::GET, &with_query("/v1/devices", selection, None), None::<&()>, PATIENCE).await
     }
 
+    /// All devices in one line each, in the order of the fleet.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn roster(&self) -> Result<Vec<Entry>, ClientError> {
+        self.ask(Method::GET, "/v1/roster", None::<&()>, PATIENCE).await
+    }
+
     /// One device.
     ///
     /// # Errors
@@ -158,8 +167,19 @@ impl Client {
         selection: &Selection,
         since: Option<u64>,
     ) -> Result<EventStream, ClientError> {
-        let path = with_query("/v1/events", selection, since);
-        let answer = self.send(Method::GET, &path, None::<&()>);
+        self.stream(&with_query("/v1/events", selection, since)).await
+    }
+
+    /// What a device exchanges from now on.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn traffic(&self, device: &str) -> Result<EventStream<Exchange>, ClientError> {
+        self.stream(&format!("{}/traffic", path(device))).await
+    }
+
+    async fn stream<T: DeserializeOwned>(&self, path: &str) -> Result<EventStream<T>, ClientError> {
+        let answer = self.send(Method::GET, path, None::<&()>);
         let answer = timeout(PATIENCE, answer).await.map_err(|_| ClientError::Late)?;
         Ok(EventStream::new(answer?.into_body()))
     }
@@ -225,7 +245,8 @@ fn path(device: &str) -> String {
 }
 
 fn with_query(path: &str, selection: &Selection, since: Option<u64>) -> String {
-    let Selection { name, kind, tag } = selection;
+    // A query says it by a pattern; names one by one are for commands.
+    let Selection { name, names: _, kind, tag } = selection;
     let since = since.map(|since| since.to_string());
     let fields = [("name", name), ("kind", kind), ("tag", tag), ("since", &since)];
     let fields = fields.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
@@ -264,7 +285,8 @@ mod tests {
 
     #[test]
     fn what_an_address_cannot_hold_is_encoded() {
-        let selection = Selection { name: Some("a*&b".into()), kind: None, tag: Some("ü".into()) };
+        let selection =
+            Selection { name: Some("a*&b".into()), tag: Some("ü".into()), ..Selection::default() };
         let path = with_query("/v1/events", &selection, Some(3));
         assert_eq!(path, "/v1/events?name=a%2A%26b&tag=%C3%BC&since=3");
         assert_eq!(with_query("/v1/devices", &Selection::default(), None), "/v1/devices");

@@ -7,6 +7,7 @@ use serde::{
     de::{DeserializeOwned, Error as _},
 };
 use serde_json::Map;
+use std::collections::BTreeMap;
 use thingfleet_device::value::Secret;
 
 /// A command for some devices.
@@ -28,6 +29,10 @@ pub struct Selection {
     /// Their names, as a pattern: `*` stands for any characters, `?` for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Their names, as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub names: Vec<String>,
     /// The short name of their definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
@@ -141,23 +146,47 @@ pub struct FleetChange {
 }
 
 /// A device to be added to a fleet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewDevice {
     /// Its name, unique in the fleet; also the local part of its JID, unless an account is given.
     #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]{0,62}$"))]
     pub name: String,
-    /// What it is: a kind that the fleet has, or a shipped definition.
+    /// What it is: a kind that the fleet has, the path of a definition as the fleet's profile has it, or a shipped
+    /// definition.
     pub definition: String,
+    /// Its serial number; its name unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub serial: Option<String>,
+    /// Start values that differ from the definition's, by sensor or actuator.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub starts: BTreeMap<String, Value>,
+    /// How it comes to its owners.
+    #[serde(default)]
+    pub commissioning: Commissioning,
     /// Words to select it by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// The bare JIDs of its people; the person of the private server unless given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<String>,
-    /// Its account, where the fleet does not register accounts.
+    /// Its account, where the fleet does not register accounts; never with `bluetooth`, which brings one.
     #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "Option::is_none")]
     pub account: Option<NewAccount>,
+}
+
+/// How a device comes to its owners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Commissioning {
+    /// It knows them from the start.
+    #[default]
+    Preset,
+    /// It has an account, and greets them first.
+    Handshake,
+    /// It waits over Bluetooth, on the fleet's adapters, for whoever commissions it.
+    Bluetooth,
 }
 
 /// The account of a new device.
@@ -214,6 +243,7 @@ impl Selection {
     /// Whether a device is one of them.
     pub fn takes(&self, name: &str, kind: &str, tags: &[String]) -> bool {
         self.name.as_ref().is_none_or(|pattern| matches(pattern, name))
+            && (self.names.is_empty() || self.names.iter().any(|one| one == name))
             && self.kind.as_ref().is_none_or(|wanted| wanted == kind)
             && self.tag.as_ref().is_none_or(|wanted| tags.contains(wanted))
     }
@@ -276,11 +306,16 @@ mod tests {
     #[test]
     fn everything_given_has_to_apply() {
         let tags = ["kitchen".to_owned()];
-        let selection =
-            Selection { name: Some("k*".into()), kind: Some("kettle".into()), tag: Some("kitchen".into()) };
+        let selection = Selection {
+            name: Some("k*".into()),
+            names: vec!["k-1".into(), "k-2".into()],
+            kind: Some("kettle".into()),
+            tag: Some("kitchen".into()),
+        };
         assert!(selection.takes("k-1", "kettle", &tags));
         assert!(!selection.takes("k-1", "lamp", &tags));
         assert!(!selection.takes("k-1", "kettle", &[]));
+        assert!(!selection.takes("k-3", "kettle", &tags));
         assert!(Selection::default().takes("anything", "at all", &[]));
     }
 

@@ -1,6 +1,7 @@
 //! What devices tell, in order.
 
 use crate::{
+    command::Command,
     fault::{ActiveFault, FaultSpec},
     snapshot::{Bluetooth, Colour, State, Trouble},
     value::Value,
@@ -128,6 +129,22 @@ pub enum What {
     },
     /// The Bluetooth peripheral changed its state.
     Bluetooth(Bluetooth),
+    /// Somebody steered the device; what follows from it comes after this.
+    Steered {
+        /// By which way: `control`, this interface.
+        by: String,
+        /// What it was told to do.
+        command: Command,
+    },
+    /// Its world cannot keep its speed on this machine, or has caught up again.
+    Lagging {
+        /// Whether it falls behind.
+        lagging: bool,
+    },
+    /// The device joined the fleet.
+    Added,
+    /// The device was removed from the fleet.
+    Removed,
 }
 
 /// A step of being commissioned. Exactly one of stage and step is there.
@@ -151,6 +168,9 @@ pub struct CommissioningStep {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// What a person can do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<String>,
 }
 
 /// What a stream of events says in place of events that are not kept any more: `event: gap`.
@@ -181,6 +201,10 @@ impl What {
             Self::FaultEnded { .. } => "fault-ended",
             Self::Led { .. } => "led",
             Self::Bluetooth(_) => "bluetooth",
+            Self::Steered { .. } => "steered",
+            Self::Lagging { .. } => "lagging",
+            Self::Added => "added",
+            Self::Removed => "removed",
         }
     }
 
@@ -234,6 +258,7 @@ impl What {
                 fault: FaultSpec::of(fault, definition),
             }),
             io::Event::FaultEnded(id) => Self::FaultEnded { id: id.0 },
+            io::Event::Lagging(lagging) => Self::Lagging { lagging: *lagging },
         }
     }
 
@@ -270,6 +295,11 @@ impl CommissioningStep {
             Step::Entered(stage) => Self { stage: Some(stage.name().to_owned()), ..Self::default() },
             Step::ClientConnected => named("client-connected"),
             Step::ClientGone => named("client-gone"),
+            Step::PairingFailed(why) => Self {
+                why: Some(why.to_string()),
+                next_step: Some(why.next_step().to_owned()),
+                ..named("pairing-failed")
+            },
             Step::Written(characteristic) => {
                 Self { characteristic: Some(characteristic.name().to_owned()), ..named("written") }
             }
@@ -285,9 +315,12 @@ impl CommissioningStep {
             Step::NetworkFailed { ssid, why } => Self {
                 ssid: Some(ssid.clone()),
                 why: Some(why.describe().to_owned()),
+                next_step: Some(why.next_step().to_owned()),
                 ..named("network-failed")
             },
-            Step::GaveUp { why } => Self { why: Some(why.clone()), ..named("gave-up") },
+            Step::GaveUp { why, next_step } => {
+                Self { why: Some(why.clone()), next_step: Some((*next_step).to_owned()), ..named("gave-up") }
+            }
             Step::Reset => named("reset"),
         }
     }
@@ -310,6 +343,23 @@ mod tests {
         let flat = json!({ "seq": 7, "device": "kettle", "device_seconds": 1.5, "event": "commissioning", "stage": "done" });
         assert_eq!(value, flat);
         assert_eq!(serde_json::from_value::<Event>(value).unwrap(), event);
+    }
+
+    #[test]
+    fn events_without_a_word_more_and_those_with_a_command_come_back_the_same() {
+        for (what, fields) in [
+            (What::Added, json!({ "event": "added" })),
+            (
+                What::Steered { by: "control".into(), command: Command::Offline {} },
+                json!({ "event": "steered", "by": "control", "command": { "do": "offline" } }),
+            ),
+        ] {
+            let event = Event { seq: 1, device: "kettle".into(), device_seconds: 0.0, what };
+            let mut flat = json!({ "seq": 1, "device": "kettle", "device_seconds": 0.0 });
+            flat.as_object_mut().unwrap().append(&mut fields.as_object().unwrap().clone());
+            assert_eq!(serde_json::to_value(&event).unwrap(), flat);
+            assert_eq!(serde_json::from_value::<Event>(flat).unwrap(), event);
+        }
     }
 
     #[test]

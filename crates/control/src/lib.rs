@@ -1,4 +1,4 @@
-//! The vocabulary between a fleet and whoever watches or steers it: [`snapshot`], [`event`], [`command`].
+//! The vocabulary between a fleet and whoever watches or steers it: [`snapshot`], [`event`], [`command`], [`traffic`].
 //!
 //! The types are the JSON of the control interface (docs/CONTROL.md) and carry its schema. The crate knows names and
 //! values of devices and nothing of how they run; [`client`] is the way to a fleet of another process.
@@ -9,4 +9,5 @@ pub mod event;
 pub mod fault;
 pub mod problem;
 pub mod snapshot;
+pub mod traffic;
 pub mod value;

@@ -4,7 +4,7 @@ use crate::{fault::ActiveFault, value::Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
-use thingfleet_device::{definition, io, model};
+use thingfleet_device::{definition, io, model, unit::Unit, value::Secret};
 
 /// A fleet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +21,8 @@ pub struct Fleet {
     pub devices: usize,
     /// How many of them are in each state.
     pub states: BTreeMap<State, usize>,
+    /// How many of them have worlds that cannot keep that speed on this machine.
+    pub lagging: usize,
     /// What happened since the start, over all devices.
     pub counters: Counters,
     /// Sequence number of the latest event; 0 before the first one.
@@ -48,6 +50,11 @@ pub struct Device {
     pub trouble: Option<Trouble>,
     /// How far it has been commissioned: `unprovisioned`, …, `done`; none for one that never is.
     pub stage: Option<String>,
+    /// What the QR code on it says, where it is asked for alone, waits to be commissioned and has an address already.
+    /// Whoever has it can make the device theirs: it is for the screen, not for a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub qr: Option<Secret>,
     /// Its peripheral, while it has one.
     pub bluetooth: Option<Bluetooth>,
     /// The colour of its light, while it is switched on.
@@ -56,12 +63,31 @@ pub struct Device {
     pub device_seconds: f64,
     /// Seconds that have passed in its world.
     pub world_seconds: f64,
+    /// By how many of its seconds that world is behind the fleet's speed; zero while it keeps up.
+    pub lag_seconds: f64,
     /// Its sensors and actuators, in the order of the definition.
     pub channels: Vec<Channel>,
     /// What goes wrong with it, in the order of beginning.
     pub faults: Vec<ActiveFault>,
     /// What happened since the start.
     pub counters: Counters,
+}
+
+/// A device in one line, for lists of thousands: what its fleet knows without asking the device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Entry {
+    /// Its name, unique in the fleet.
+    pub name: String,
+    /// Short name of its definition.
+    pub kind: String,
+    /// The profile's words to select it by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Where it stands.
+    pub state: State,
+    /// Short name of what is wrong with its session or its nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// Where a device stands.
@@ -377,6 +403,14 @@ impl Channel {
             set_by,
             age_seconds,
         }
+    }
+}
+
+impl Channel {
+    /// The sign of its unit for people, `°C`; empty without one.
+    pub fn symbol(&self) -> &'static str {
+        let unit = self.unit.as_deref().and_then(Unit::from_name);
+        unit.map_or("", Unit::symbol)
     }
 }
 

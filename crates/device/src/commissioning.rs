@@ -8,5 +8,6 @@ pub mod advertisement;
 pub mod credentials;
 pub mod gatt;
 pub mod journey;
+pub mod pairing;
 pub mod qr;
 pub mod seal;

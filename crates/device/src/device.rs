@@ -147,6 +147,11 @@ impl<D: Deref<Target = Definition>> Device<D> {
         self.world.time(self.now)
     }
 
+    /// By how much its world is behind the speed it should have, in the world's time, up to the last input.
+    pub fn lag(&self) -> Duration {
+        self.world.lag(self.now)
+    }
+
     /// The colour of its light.
     pub fn led(&self) -> Option<Colour> {
         self.led
@@ -186,6 +191,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             Input::Release(channel) => self.world.release(self.now, channel),
             Input::ClientConnected => self.client_connected(),
             Input::ClientGone => self.client_gone(),
+            Input::PairingFailed(why) => self.pairing_failed(why),
             Input::GattWrite(write) => self.gatt_write(&write),
             Input::NetworkUp => self.network_up(),
             Input::NetworkDown(failure) => self.network_down(failure),
@@ -225,6 +231,9 @@ impl<D: Deref<Target = Definition>> Device<D> {
         self.world.advance(definition, self.now, &mut |event| match event {
             WorldEvent::Due(channel, ..) => agent.value_due(definition, channel),
             WorldEvent::Rule(rule) => outputs.push_back(Output::Event(Event::Rule(rule))),
+            WorldEvent::Lagging(is_lagging) => {
+                outputs.push_back(Output::Event(Event::Lagging(is_lagging)));
+            }
         });
     }
 

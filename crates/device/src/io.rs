@@ -5,6 +5,7 @@ use crate::{
         credentials::{Network, Stored},
         gatt::{AttError, Write},
         journey::{NetworkFailure, Step},
+        pairing::PairingFailure,
     },
     definition::ChannelId,
     fault::{
@@ -50,6 +51,8 @@ pub enum Input {
     ClientConnected,
     /// That client is gone, with whatever it had not finished.
     ClientGone,
+    /// That client tried to pair, and is not paired.
+    PairingFailed(PairingFailure),
     /// A client wrote a value. It is answered with [`Output::GattAnswer`] before anything else is waited for.
     GattWrite(Write),
     /// The network asked for with [`Output::JoinNetwork`] is joined.
@@ -115,7 +118,8 @@ pub enum Output {
     Led(Colour),
     /// Tell whoever watches.
     Event(Event),
-    /// Nothing more to do until this moment; come back with [`Input::Timeout`] then.
+    /// Nothing more to do until this moment; come back with [`Input::Timeout`] then. It is past where the world could
+    /// not be brought up to date in one turn: come back at once, but not before anything else that happened.
     WaitUntil(Instant),
 }
 
@@ -284,6 +288,8 @@ pub enum Event {
     FaultBegan(FaultId, Box<Fault>),
     /// It has ended; what is over at once ends as it begins.
     FaultEnded(FaultId),
+    /// Its world cannot keep its speed on this machine and falls behind (`true`), or has caught up again.
+    Lagging(bool),
 }
 
 /// Names one fault of one device, from when it begins: 1, 2, 3, …

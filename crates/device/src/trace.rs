@@ -64,7 +64,7 @@ impl<'d> Trace<'d> {
                 WorldEvent::Due(channel, value, why) if told.is_ok() => {
                     told = sink(Row { at, channel, value, why });
                 }
-                WorldEvent::Due(..) | WorldEvent::Rule(_) => {}
+                WorldEvent::Due(..) | WorldEvent::Rule(_) | WorldEvent::Lagging(_) => {}
             });
             told?;
             if !goes_on {

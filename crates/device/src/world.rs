@@ -15,6 +15,12 @@ use crate::{
 use alloc::vec::Vec;
 use core::time::Duration;
 
+/// The most ticks of one turn. A world whose speed is beyond what the machine can do must not keep the device from
+/// answering; a tick takes some microseconds, so a turn takes less than a millisecond where code is optimised.
+const TURN: u32 = 64;
+/// How late, in real time, the world is before it counts as lagging.
+const LATE: Duration = Duration::from_secs(1);
+
 /// Model and publish policies of one device.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
@@ -24,6 +30,7 @@ pub(crate) struct World {
     pretended: Vec<(ChannelId, Value)>,
     epoch: UnixMillis,
     pace: Pace,
+    is_lagging: bool,
 }
 
 /// How real time becomes the world's: from a common moment on, at a speed of zero or more.
@@ -41,6 +48,8 @@ pub(crate) enum WorldEvent<'w> {
     Due(ChannelId, &'w Value, Reason),
     /// The rule with this place in the file fired.
     Rule(u16),
+    /// The world falls behind its pace, or has caught up again.
+    Lagging(bool),
 }
 
 impl World {
@@ -58,26 +67,38 @@ impl World {
     pub(crate) fn new(definition: &Definition, name: &str, seed: u64, epoch: UnixMillis) -> Self {
         let publish = definition.channels.iter().map(|_| PublishState::new()).collect();
         let pace = Pace { real: Instant::START, world: Instant::START, speed: 1.0 };
-        Self { model: Model::new(definition, name, seed, epoch), publish, pretended: Vec::new(), epoch, pace }
+        let model = Model::new(definition, name, seed, epoch);
+        Self { model, publish, pretended: Vec::new(), epoch, pace, is_lagging: false }
     }
 
     /// Lets time pass at this speed from the real time `now` on; zero stops it. Whoever gives the speed has checked
-    /// it; one that is none changes nothing.
+    /// it; one that is none changes nothing. What a lagging world has not caught up with is given up.
     pub(crate) fn set_pace(&mut self, now: Instant, speed: f64) {
         if speed.is_finite() && speed >= 0.0 {
             self.pace = Pace { real: now, world: self.time(now), speed };
         }
     }
 
-    /// Runs every tick that is due at the real time `now`.
+    /// Runs the ticks that are due at the real time `now`, or the first of them if they are too many for one turn: the
+    /// deadline is past then. No tick is ever left out, so that values do not depend on the machine.
     pub(crate) fn advance(
         &mut self,
         definition: &Definition,
         now: Instant,
         sink: &mut impl FnMut(WorldEvent<'_>),
     ) {
-        let now = self.time(now);
-        while self.model.next_tick() <= now && self.tick(definition, sink) {}
+        let paced = self.paced(now);
+        for _ in 0..TURN {
+            if self.model.next_tick() > paced || !self.tick(definition, sink) {
+                break;
+            }
+        }
+        let is_behind = self.model.next_tick() <= paced;
+        let is_lagging = is_behind && (self.is_lagging || now.since(self.deadline()) > LATE);
+        if is_lagging != self.is_lagging {
+            self.is_lagging = is_lagging;
+            sink(WorldEvent::Lagging(is_lagging));
+        }
     }
 
     /// Runs the next tick, however far it is. Answers whether there is one after it, which at the end of time there
@@ -107,13 +128,13 @@ impl World {
         let Pace { real, world, speed } = self.pace;
         let due = self.model.next_tick();
         if speed == 0.0 {
-            return if self.time(real) < due { Instant::from_micros(u64::MAX) } else { real };
+            return if self.paced(real) < due { Instant::from_micros(u64::MAX) } else { real };
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; saturates")]
         let span = libm::ceil(due.since(world).as_micros() as f64 / speed) as u64;
         let mut real = real.plus(Duration::from_micros(span));
         // Rounding must not name a moment at which the tick is not yet due: the body would come back for nothing.
-        while self.time(real) < due {
+        while self.paced(real) < due {
             real = real.plus(Duration::from_micros(1));
         }
         real
@@ -213,8 +234,20 @@ impl World {
         self.epoch.at(self.time(now))
     }
 
-    /// The world's time at this real time, which is not before the last change of the pace.
+    /// The world's time at this real time, which is not before the last change of the pace. One that is behind stands
+    /// right before its next tick.
     pub(crate) fn time(&self, now: Instant) -> Instant {
+        let before_tick = Instant::from_micros(self.model.next_tick().as_micros().saturating_sub(1));
+        self.paced(now).min(before_tick)
+    }
+
+    /// By how much the world is behind its pace, in its own time.
+    pub(crate) fn lag(&self, now: Instant) -> Duration {
+        self.paced(now).since(self.time(now))
+    }
+
+    /// What the world's time would be if it always kept up.
+    fn paced(&self, now: Instant) -> Instant {
         let Pace { real, world, speed } = self.pace;
         let passed = now.since(real);
         if speed == 1.0 {
@@ -266,7 +299,38 @@ mod tests {
         for nonsense in [f64::NAN, f64::INFINITY, -1.0] {
             world.set_pace(at(501), nonsense);
         }
+        advance(&mut world, 502);
         assert_eq!(world.time(at(502)), at(130));
+    }
+
+    #[test]
+    fn a_world_that_is_too_fast_lags_and_says_so_and_leaves_no_tick_out() {
+        let kettle = testing::kettle();
+        let mut instance = testing::instance();
+        instance.speed = 100_000.0;
+        let mut world = World::of(&kettle, &instance);
+        let mut told = Vec::new();
+        let at = |millis: u64| Instant::from_micros(millis * 1000);
+        let mut advance = |world: &mut World, now| {
+            let before = world.next_tick();
+            world.advance(&kettle, now, &mut |event| {
+                if let WorldEvent::Lagging(is_lagging) = event {
+                    told.push(is_lagging);
+                }
+            });
+            world.next_tick().since(before).as_secs()
+        };
+        advance(&mut world, at(0));
+        assert_eq!(advance(&mut world, at(10)), u64::from(TURN), "of a thousand that are due");
+        assert!(world.deadline() <= at(10) && world.time(at(10)) < world.next_tick());
+        assert_eq!(world.lag(at(10)).as_secs(), 1000 - u64::from(TURN) - 1);
+        advance(&mut world, at(1500));
+        let late = world.time(at(1500));
+        world.set_pace(at(1500), 1.0);
+        assert_eq!(world.time(at(1500)), late, "what was not caught up with is given up");
+        advance(&mut world, at(1501));
+        assert!(world.deadline() > at(1501) && world.lag(at(1501)).is_zero());
+        assert_eq!(told, [true, false]);
     }
 
     #[test]
@@ -278,9 +342,11 @@ mod tests {
             let mut world = World::of(&kettle, &instance);
             let mut temps = 0;
             let now = Instant::START.plus(Duration::from_mins(1));
-            world.advance(&kettle, now, &mut |event| {
-                temps += usize::from(matches!(event, WorldEvent::Due(ChannelId(0), ..)));
-            });
+            while world.deadline() <= now {
+                world.advance(&kettle, now, &mut |event| {
+                    temps += usize::from(matches!(event, WorldEvent::Due(ChannelId(0), ..)));
+                });
+            }
             temps
         };
         assert_eq!((sent(1.0), sent(10.0)), (13, 121));

@@ -7,6 +7,7 @@ use thingfleet_device::{
         credentials::Rejection,
         gatt::{AttError, Characteristic, MAX_VALUE, Write},
         journey::{Happening, NetworkFailure, Stage, Step},
+        pairing::PairingFailure,
         seal::{DeviceKey, MAX_SEALED},
     },
     definition::{Layout, Security},
@@ -259,6 +260,19 @@ fn a_client_that_does_nothing_is_sent_away() {
 }
 
 #[test]
+fn pairing_that_fails_is_told_and_takes_nothing_from_the_device() {
+    let mut rig = Rig::unboxed(Security::Open);
+    rig.feed(Input::ClientConnected);
+    rig.feed(Input::PairingFailed(PairingFailure::CalledOff));
+    assert_eq!(steps(&rig).last(), Some(&&Step::PairingFailed(PairingFailure::CalledOff)));
+    assert!(waits_for_a_client(&rig));
+    write_all(&mut rig);
+    let told = steps(&rig).len();
+    rig.feed(Input::PairingFailed(PairingFailure::CalledOff));
+    assert_eq!(steps(&rig).len(), told, "a client that is late with it is none of its business any more");
+}
+
+#[test]
 fn a_network_that_refuses_leads_back_after_the_last_attempt() {
     for failure in [NetworkFailure::WrongPassword, NetworkFailure::NotFound] {
         let mut rig = Rig::unboxed(Security::Open);
@@ -484,6 +498,7 @@ Done: network up =, network down =, stream down =, reset → Unprovisioned
 enum Anything {
     Connected,
     Gone,
+    NotPaired,
     Write(Characteristic, Vec<u8>, bool),
     Network(Result<(), NetworkFailure>),
     Stream(FailureKind),
@@ -503,6 +518,7 @@ fn anything() -> impl Strategy<Value = Anything> {
     prop_oneof![
         1 => Just(Anything::Connected),
         1 => Just(Anything::Gone),
+        1 => Just(Anything::NotPaired),
         12 => (prop_oneof![6 => good, 3 => done, 1 => random], any::<bool>())
             .prop_map(|((characteristic, value), encrypted)| Anything::Write(characteristic, value, encrypted)),
         1 => prop::sample::select(networks.to_vec()).prop_map(Anything::Network),
@@ -529,6 +545,7 @@ proptest! {
         for happening in happenings {
             match happening {
                 Anything::Connected => rig.feed(Input::ClientConnected),
+                Anything::NotPaired => rig.feed(Input::PairingFailed(PairingFailure::CalledOff)),
                 Anything::Gone => {
                     rig.feed(Input::ClientGone);
                     written.clear();

@@ -3,21 +3,27 @@
 use crate::{
     controller::Traffic,
     guard::att,
-    peripheral::{Body, Order},
+    peripheral::{Body, Happening, Order},
     pool::HeapPool,
     prepared::Prepared,
-    table::Writable,
+    table::Handles,
 };
 use alloc::vec::Vec;
-use bt_hci::uuid::declarations::{PRIMARY_SERVICE, SECONDARY_SERVICE};
-use embassy_futures::select::{Either, select};
+use bt_hci::{
+    param::ConnHandle,
+    uuid::declarations::{PRIMARY_SERVICE, SECONDARY_SERVICE},
+};
+use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, with_timeout};
 use thingfleet_device::{
-    commissioning::gatt::{AttError, Characteristic, Write},
+    commissioning::{
+        gatt::{AttError, Characteristic, Write},
+        pairing::PairingFailure,
+    },
     definition::Security,
 };
 use trouble_host::{
-    Error,
+    Error, Identity,
     att::{AttClient, AttErrorCode, AttReq},
     gatt::{GattConnection, GattConnectionEvent, GattEvent},
 };
@@ -41,7 +47,7 @@ pub(crate) enum Parting {
 /// A client that is connected.
 pub(crate) struct Client<'c> {
     connection: GattConnection<'c, 'c, HeapPool>,
-    writable: &'c Writable,
+    handles: &'c Handles,
     security: Security,
     traffic: &'c Traffic,
     prepared: Prepared,
@@ -57,6 +63,8 @@ enum Verdict {
     Refused(AttErrorCode),
     /// The stack answers as it sees fit.
     Accepted,
+    /// The stack answers with what the characteristic holds.
+    Shown(Characteristic),
     /// The device decides.
     Delivered(Characteristic, Vec<u8>),
 }
@@ -64,32 +72,45 @@ enum Verdict {
 impl<'c> Client<'c> {
     pub(crate) fn new(
         connection: GattConnection<'c, 'c, HeapPool>,
-        writable: &'c Writable,
+        handles: &'c Handles,
         security: Security,
         traffic: &'c Traffic,
     ) -> Self {
         // It fails if the client is gone already, which shows soon enough.
         _ = connection.raw().set_bondable(true);
-        Self { connection, writable, security, traffic, prepared: Prepared::default(), before_answer: None }
+        Self { connection, handles, security, traffic, prepared: Prepared::default(), before_answer: None }
     }
 
-    /// Talks until the client is gone.
-    pub(crate) async fn talk(mut self, body: &mut impl Body) -> Parting {
+    /// Talks until the client is gone. `give_key` answers a client that wants to encrypt with a key from before, and
+    /// says whether there is one.
+    pub(crate) async fn talk(
+        mut self,
+        body: &mut impl Body,
+        give_key: impl AsyncFn(ConnHandle, Identity) -> bool,
+    ) -> Parting {
         // The stack loses the news of a disconnection if too much else has happened at once.
         while self.connection.raw().is_connected() {
-            match select(self.connection.next(), body.order()).await {
-                Either::First(GattConnectionEvent::Disconnected { .. }) => return Parting::Gone,
-                Either::First(GattConnectionEvent::Gatt { event }) => {
+            match select3(self.connection.next(), body.order(), self.traffic.key_wanted()).await {
+                Either3::First(GattConnectionEvent::Disconnected { .. }) => return Parting::Gone,
+                Either3::First(GattConnectionEvent::Gatt { event }) => {
                     if self.answer(event, body).await.is_err() {
                         break;
                     }
                 }
+                Either3::First(GattConnectionEvent::PairingFailed(error)) => {
+                    body.happened(Happening::PairingFailed(pairing_failure(&error))).await;
+                }
                 // Parameters of the link, and pairing, which the stack does by itself.
-                Either::First(_) => {}
-                Either::Second(Order::DisconnectClient) => break,
-                Either::Second(Order::Stop) => {
+                Either3::First(_) => {}
+                Either3::Second(Order::DisconnectClient) => break,
+                Either3::Second(Order::Stop) => {
                     self.see_off().await;
                     return Parting::Stopped;
+                }
+                Either3::Third(handle) => {
+                    if !give_key(handle, self.connection.raw().peer_identity()).await {
+                        body.happened(Happening::PairingFailed(PairingFailure::NoBond)).await;
+                    }
                 }
             }
         }
@@ -123,12 +144,16 @@ impl<'c> Client<'c> {
             }
             Verdict::Refused(code) => event.reject(code),
             Verdict::Accepted => event.accept(),
+            Verdict::Shown(characteristic) => {
+                body.read(characteristic).await;
+                event.accept()
+            }
             Verdict::Delivered(characteristic, value) => {
                 let encrypted = self.is_encrypted();
                 match (body.write(Write { characteristic, value, encrypted }).await, event) {
                     (Some(Ok(())), GattEvent::Write(event)) => event.accept_unprocessed(),
                     (Some(Ok(())), event) => event.accept(),
-                    (Some(Err(error)), event) => event.reject(code(error)),
+                    (Some(Err(error)), event) => event.reject(self.code(error)),
                     (None, event) => {
                         // As above.
                         drop(event.into_payload());
@@ -187,8 +212,10 @@ impl<'c> Client<'c> {
                 Verdict::Refused(AttErrorCode::UNSUPPORTED_GROUP_TYPE)
             }
             AttReq::ReadMultiple { .. } => Verdict::Refused(AttErrorCode::REQUEST_NOT_SUPPORTED),
-            AttReq::Read { .. }
-            | AttReq::ReadBlob { .. }
+            AttReq::Read { handle } => {
+                self.handles.readable(handle).map_or(Verdict::Accepted, Verdict::Shown)
+            }
+            AttReq::ReadBlob { .. }
             | AttReq::ExchangeMtu { .. }
             | AttReq::FindInformation { .. }
             | AttReq::FindByTypeValue { .. }
@@ -199,7 +226,7 @@ impl<'c> Client<'c> {
 
     /// A value for a characteristic of the device, or for a client's own descriptor.
     fn whole(&self, handle: u16, value: &[u8]) -> Verdict {
-        match self.writable.find(handle) {
+        match self.handles.writable(handle) {
             Some(characteristic) => Verdict::Delivered(characteristic, value.to_vec()),
             None if value.len() == DESCRIPTOR => Verdict::Accepted,
             None => Verdict::Refused(AttErrorCode::INVALID_ATTRIBUTE_VALUE_LENGTH),
@@ -211,10 +238,10 @@ impl<'c> Client<'c> {
             // It could not be sent back, as the answer has to.
             return Verdict::Refused(AttErrorCode::INVALID_PDU);
         }
-        let is_ours = self.writable.find(handle).is_some();
+        let is_ours = self.handles.writable(handle).is_some();
         if is_ours && self.security == Security::Encrypted && !self.is_encrypted() {
             // The device would say so at the end; a client that knows it now can pair now.
-            return Verdict::Refused(code(AttError::InsufficientEncryption));
+            return Verdict::Refused(self.code(AttError::InsufficientEncryption));
         }
         match self.prepared.piece(handle, offset, length) {
             Ok(()) => Verdict::Accepted,
@@ -225,8 +252,24 @@ impl<'c> Client<'c> {
     fn is_encrypted(&self) -> bool {
         self.connection.raw().security_level().is_ok_and(|level| level.encrypted())
     }
+
+    /// How an error is told. To a client that has no key to encrypt with, or none any more, Insufficient Authentication
+    /// says that it has to pair first (Core 5.4, Vol 3, Part C, 10.3.1).
+    fn code(&self, error: AttError) -> AttErrorCode {
+        match error {
+            AttError::InsufficientEncryption if !self.connection.raw().is_bonded_peer() => {
+                AttErrorCode::INSUFFICIENT_AUTHENTICATION
+            }
+            error => AttErrorCode::new(error.code()),
+        }
+    }
 }
 
-fn code(error: AttError) -> AttErrorCode {
-    AttErrorCode::new(error.code())
+fn pairing_failure(error: &Error) -> PairingFailure {
+    // What the stack tells the client where it has no better reason (Core 5.4, Vol 3, Part H, 3.5.5).
+    const UNSPECIFIED: u8 = 0x08;
+    match error {
+        Error::Security(reason) => PairingFailure::of_reason((*reason).into()),
+        _ => PairingFailure::Other(UNSPECIFIED),
+    }
 }

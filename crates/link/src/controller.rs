@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Shortest pieces of frames that a controller may ask for, in bytes (Core 5.4, Vol 4, Part E, 7.8.2).
 const LEAST_PIECE: u16 = 27;
 
+/// Subevent code of LE Long Term Key Request (Core 5.4, Vol 4, Part E, 7.7.65.5).
+const LONG_TERM_KEY_REQUEST: u8 = 0x05;
+
 /// Why a controller is of no use any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ControllerError<E> {
@@ -64,12 +67,14 @@ impl<E: embedded_io::Error> embedded_io::Error for ControllerError<E> {
     }
 }
 
-/// What has gone to the controller, and what of it has left for the air.
+/// What has gone to the controller, what of it has left for the air, and what the client wants of the peripheral itself.
 #[derive(Default)]
 pub(crate) struct Traffic {
     written: Cell<u32>,
     under_way: Cell<u32>,
     changed: Signal<NoopRawMutex, ()>,
+    /// The connection that a client wants to encrypt with a key from before.
+    key_wanted: Signal<NoopRawMutex, ConnHandle>,
 }
 
 impl Traffic {
@@ -83,6 +88,11 @@ impl Traffic {
         while self.written.get() == written || self.under_way.get() > 0 {
             self.changed.wait().await;
         }
+    }
+
+    /// Waits until a client wants to encrypt this connection, with a key that it has.
+    pub(crate) async fn key_wanted(&self) -> ConnHandle {
+        self.key_wanted.wait().await
     }
 
     fn wrote(&self) {
@@ -185,6 +195,11 @@ impl<'t, T: Transport> Controller<'t, T> {
                 // What was under way will not be counted any more (4.1.1); a device has no second connection.
                 self.traffic.left(u32::MAX);
                 Ok(true)
+            }
+            // The stack hangs up where it has no key, and the client never learns that its own is of no use any more.
+            (EventKind::Le, &[LONG_TERM_KEY_REQUEST, low, high, ..]) => {
+                self.traffic.key_wanted.signal(ConnHandle::new(u16::from_le_bytes([low, high])));
+                Ok(false)
             }
             _ => Ok(true),
         }

@@ -12,18 +12,24 @@ use crate::{
     table::{self, Values},
 };
 use bt_hci::{
-    cmd::{controller_baseband::Reset, info::ReadBdAddr},
+    cmd::{
+        controller_baseband::Reset,
+        info::ReadBdAddr,
+        le::{LeLongTermKeyRequestNegativeReply, LeLongTermKeyRequestReply},
+    },
+    param::ConnHandle,
     transport::Transport,
 };
 use core::{fmt, future::Future, pin::pin};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Timer};
 use thingfleet_device::commissioning::{
-    gatt::{AttError, Peripheral, Write},
+    gatt::{AttError, Characteristic, Peripheral, Write},
+    pairing::PairingFailure,
     qr::Address,
 };
 use trouble_host::{
-    BleHostError, HostResources, IoCapabilities, Stack,
+    BleHostError, HostResources, Identity, IoCapabilities, Stack,
     advertise::{Advertisement, AdvertisementParameters},
     connection::Connection,
     peripheral::Advertiser,
@@ -33,8 +39,11 @@ use trouble_host::{
 const INTERVAL: Duration = Duration::from_millis(100);
 /// Time between two looks at a controller that has nothing to tell: one that is cut off does not say so.
 const ROUND: Duration = Duration::from_secs(2);
-/// Clients whose bonds are remembered as long as the peripheral is up.
-const BONDS: usize = 4;
+/// Bonds that a client may take: one for the address it comes with, and one for its identity.
+const BONDS_OF_ONE: usize = 2;
+/// Room for bonds, which are remembered as long as the peripheral is up. A client that finds none cannot pair, so there
+/// is always some for the next.
+const BONDS: usize = 4 * BONDS_OF_ONE;
 
 /// What a peripheral tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +54,8 @@ pub enum Happening {
     ClientConnected,
     /// The client is gone.
     ClientGone,
+    /// The client tried to pair, and is not paired. It may try again.
+    PairingFailed(PairingFailure),
 }
 
 /// What a peripheral is told to do.
@@ -60,6 +71,9 @@ pub enum Order {
 pub trait Body {
     /// Is told what happened.
     fn happened(&mut self, happening: Happening) -> impl Future<Output = ()>;
+
+    /// Is told that a client reads a characteristic, which the table answers.
+    fn read(&mut self, characteristic: Characteristic) -> impl Future<Output = ()>;
 
     /// Answers a whole value. The client waits for it, and nothing else happens meanwhile. With `None` it gets no
     /// answer, and an order to send it away has to follow.
@@ -125,7 +139,8 @@ pub async fn serve<T: Transport>(
         .build();
     let mut runner = stack.runner();
     let mut values = Values::new(peripheral);
-    let (server, writable) = table::build(peripheral, &mut values);
+    let (server, handles) = table::build(peripheral, &mut values);
+    let give_key = async |handle, identity| give_key(&stack, handle, identity).await;
     let present = async {
         let mut radio = stack.peripheral();
         let data = peripheral.advertisement.advertising_data();
@@ -143,10 +158,14 @@ pub async fn serve<T: Transport>(
             let Some(connection) = first_client(&stack, advertiser, body).await? else { break };
             let connection = connection.with_attribute_server(&server)?;
             body.happened(Happening::ClientConnected).await;
-            let parting = Client::new(connection, &writable, peripheral.security, &traffic).talk(body).await;
+            let client = Client::new(connection, &handles, peripheral.security, &traffic);
+            let parting = match select(client.talk(body, give_key), silence(&stack)).await {
+                Either::First(parting) => parting,
+                Either::Second(failure) => return Err(failure),
+            };
             body.happened(Happening::ClientGone).await;
             match parting {
-                Parting::Gone => {}
+                Parting::Gone => forget_the_oldest(&stack),
                 Parting::Stopped => break,
             }
         }
@@ -168,14 +187,58 @@ async fn first_client<'d, T: Transport>(
     advertiser: Advertiser<'d, Controller<'_, T>, HeapPool>,
     body: &mut impl Body,
 ) -> Result<Option<Connection<'d, HeapPool>>, Failure<T::Error>> {
-    let mut accepted = pin!(advertiser.accept());
+    let (mut accepted, mut silent) = (pin!(advertiser.accept()), pin!(silence(stack)));
     loop {
-        match select3(&mut accepted, body.order(), Timer::after(ROUND)).await {
+        match select3(&mut accepted, body.order(), &mut silent).await {
             Either3::First(connection) => return Ok(Some(connection?)),
             Either3::Second(Order::Stop) => return Ok(None),
             // There is none.
             Either3::Second(Order::DisconnectClient) => {}
-            Either3::Third(()) => drop(stack.command(ReadBdAddr::new()).await?),
+            Either3::Third(failure) => return Err(failure),
+        }
+    }
+}
+
+/// Waits until the controller no longer answers.
+async fn silence<T: Transport>(stack: &Stack<'_, Controller<'_, T>, HeapPool>) -> Failure<T::Error> {
+    loop {
+        Timer::after(ROUND).await;
+        if let Err(error) = stack.command(ReadBdAddr::new()).await {
+            return error.into();
+        }
+    }
+}
+
+/// Answers a client that wants to encrypt with the key of an earlier pairing; gives whether there is one.
+async fn give_key<T: Transport>(
+    stack: &Stack<'_, Controller<'_, T>, HeapPool>,
+    handle: ConnHandle,
+    identity: Identity,
+) -> bool {
+    let key = stack.with_bond_information(|bonds| {
+        bonds.iter().find(|bond| bond.identity.match_identity(&identity)).map(|bond| bond.ltk)
+    });
+    // It fails if the client is gone already; that the controller is shows elsewhere.
+    match key {
+        Some(key) => {
+            _ = stack.command(LeLongTermKeyRequestReply::new(handle, key.to_le_bytes())).await;
+        }
+        None => _ = stack.command(LeLongTermKeyRequestNegativeReply::new(handle)).await,
+    }
+    key.is_some()
+}
+
+/// Makes room for the bonds of the next client.
+fn forget_the_oldest<T: Transport>(stack: &Stack<'_, Controller<'_, T>, HeapPool>) {
+    let oldest = || {
+        stack.with_bond_information(|bonds| match bonds {
+            [first, ..] if bonds.len() > BONDS - BONDS_OF_ONE => Some(first.identity),
+            _ => None,
+        })
+    };
+    while let Some(oldest) = oldest() {
+        if stack.remove_bond_information(oldest).is_err() {
+            break;
         }
     }
 }

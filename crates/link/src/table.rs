@@ -35,26 +35,35 @@ impl Values {
     }
 }
 
-/// The handles of the characteristics that are written.
+/// The handles of the characteristics' values.
 #[derive(Debug)]
-pub(crate) struct Writable(Vec<(u16, Characteristic)>);
+pub(crate) struct Handles(Vec<(u16, Characteristic)>);
 
-impl Writable {
-    /// The characteristic with this handle.
-    pub(crate) fn find(&self, handle: u16) -> Option<Characteristic> {
+impl Handles {
+    /// The characteristic that is written with this handle.
+    pub(crate) fn writable(&self, handle: u16) -> Option<Characteristic> {
+        self.find(handle).filter(|characteristic| characteristic.is_writable())
+    }
+
+    /// The characteristic that is read with this handle.
+    pub(crate) fn readable(&self, handle: u16) -> Option<Characteristic> {
+        self.find(handle).filter(|characteristic| !characteristic.is_writable())
+    }
+
+    fn find(&self, handle: u16) -> Option<Characteristic> {
         self.0.iter().find_map(|(own, characteristic)| (*own == handle).then_some(*characteristic))
     }
 }
 
 /// Builds the table.
-pub(crate) fn build<'v>(peripheral: &'v Peripheral, values: &'v mut Values) -> (Server<'v>, Writable) {
+pub(crate) fn build<'v>(peripheral: &'v Peripheral, values: &'v mut Values) -> (Server<'v>, Handles) {
     let mut table = AttributeTable::new();
     // Not by way of trouble-host's `GapConfig`, which takes names of up to 22 bytes only.
     let mut access = table.add_service(Service::new(service::GAP));
     access.add_characteristic_ro(characteristic::DEVICE_NAME, peripheral.name.as_str());
     access.add_characteristic_ro(characteristic::APPEARANCE, &values.appearance);
     table.add_service(Service::new(service::GATT));
-    let mut writable = Vec::new();
+    let mut handles = Vec::new();
     let mut stores = values.characteristics.iter_mut();
     for service in &peripheral.services {
         let mut builder = table.add_service(Service::new(uuid(service.uuid)));
@@ -67,13 +76,10 @@ pub(crate) fn build<'v>(peripheral: &'v Peripheral, values: &'v mut Values) -> (
                 value,
                 store,
             );
-            let handle = built.build().handle;
-            if characteristic.is_writable() {
-                writable.push((handle, *characteristic));
-            }
+            handles.push((built.build().handle, *characteristic));
         }
     }
-    (Server::new(table), Writable(writable))
+    (Server::new(table), Handles(handles))
 }
 
 fn properties(characteristic: Characteristic, peripheral: &Peripheral) -> CharacteristicProps {

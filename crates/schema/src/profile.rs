@@ -1,12 +1,14 @@
 //! A fleet profile after every check has passed: what runs, where, and how it starts.
 
 mod accounts;
+mod adapter;
 mod group;
 mod people;
 mod read;
 mod server;
 mod wireless;
 
+pub use adapter::{Adapter, AdapterError};
 pub use read::{Surroundings, read, read_file};
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -68,22 +70,6 @@ pub enum Adapters {
     Virtual {
         /// Host and port: `127.0.0.1:6402`.
         address: String,
-    },
-}
-
-/// One Bluetooth adapter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Adapter {
-    /// BlueZ's, by its name: `hci0`.
-    BlueZ(String),
-    /// A controller that speaks HCI over H4 on TCP, at this host and port.
-    Tcp(String),
-    /// A controller that speaks HCI over H4 on a serial line.
-    Serial {
-        /// The device file.
-        path: PathBuf,
-        /// Bits a second.
-        baud: u32,
     },
 }
 
@@ -157,6 +143,8 @@ pub struct Device {
     pub name: String,
     /// What it is; shared by all devices of that kind.
     pub definition: Arc<Definition>,
+    /// What the profile calls that: a shipped name or a path.
+    pub definition_name: Arc<str>,
     /// Serial number.
     pub serial: String,
     /// Time after the start of the fleet at which it is switched on.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::ble::{
     Trouble, TroubleKind, Wanted,
-    port::{Order, Port},
+    port::{Order, Port, Reads},
 };
 use bluer::{Adapter, AdapterEvent, AdapterProperty, adv::Advertisement};
 use futures::{StreamExt as _, stream::BoxStream};
@@ -103,8 +103,9 @@ pub(super) async fn serve(
 
 impl Server<'_> {
     async fn run(&mut self, port: &mut Port) -> Result<(), Trouble> {
+        let reads = port.reads();
         let mut up = tokio::select! {
-            up = self.set_up() => up?,
+            up = self.set_up(reads) => up?,
             () = stopped(port) => return Ok(()),
         };
         port.advertising(self.adapter.name(), up.address).await;
@@ -194,7 +195,7 @@ impl Server<'_> {
 
 /// Up.
 impl Server<'_> {
-    async fn set_up(&mut self) -> Result<Up, Trouble> {
+    async fn set_up(&mut self, reads: Reads) -> Result<Up, Trouble> {
         let (adapter, peripheral) = (self.adapter.clone(), &self.wanted.peripheral);
         let events = call(&self.doing("watching"), adapter.events()).await?.boxed();
         self.turn_on().await?;
@@ -209,7 +210,7 @@ impl Server<'_> {
 
         let (requests, requested) = mpsc::channel(REQUESTS);
         let pieces = Pieces::default();
-        let application = application(peripheral, &requests, &pieces);
+        let application = application(peripheral, &requests, &pieces, &reads);
         let publishing = adapter.clone();
         let publishing = async move { publishing.serve_gatt_application(application).await };
         self.registered.application =

@@ -1,6 +1,7 @@
 //! The GATT application that bluetoothd serves: the device's table as it is, with writes handed on whole.
 
 use super::assembly::Assembly;
+use crate::ble::port::Reads;
 use bluer::{
     Address,
     gatt::local::{
@@ -28,18 +29,23 @@ pub(super) struct Request {
 /// What clients have written in pieces so far.
 pub(super) type Pieces = Arc<Mutex<Assembly<Address>>>;
 
-/// The table of a peripheral; what is written goes to `requests`.
+/// The table of a peripheral; what is written goes to `requests`, and what is read is told to `reads`.
 pub(super) fn application(
     peripheral: &Peripheral,
     requests: &mpsc::Sender<Request>,
     pieces: &Pieces,
+    reads: &Reads,
 ) -> Application {
     let publish = |characteristic: &Characteristic| {
         let mut published = Published { uuid: own(characteristic.uuid()), ..Published::default() };
         if characteristic.is_writable() {
             published.write = Some(written(*characteristic, peripheral.security, requests, pieces));
         } else if let Some(value) = peripheral.value(*characteristic) {
-            published.read = Some(CharacteristicRead { read: true, fun: read(value), ..Default::default() });
+            published.read = Some(CharacteristicRead {
+                read: true,
+                fun: read(*characteristic, value, reads),
+                ..Default::default()
+            });
             published.notify = peripheral.notify.then(subscribed);
         }
         published
@@ -57,9 +63,13 @@ pub(super) fn own(uuid: Uuid) -> bluer::Uuid {
     bluer::Uuid::from_u128(uuid.0)
 }
 
-fn read(value: &str) -> CharacteristicReadFun {
-    let value = value.as_bytes().to_vec();
+fn read(characteristic: Characteristic, value: &str, reads: &Reads) -> CharacteristicReadFun {
+    let (value, reads) = (value.as_bytes().to_vec(), reads.clone());
     Box::new(move |request| {
+        // The pieces of a long one are one read.
+        if request.offset == 0 {
+            reads.tell(characteristic);
+        }
         let rest = value.get(usize::from(request.offset)..).map(<[u8]>::to_vec);
         async move { rest.ok_or(ReqError::InvalidOffset) }.boxed()
     })

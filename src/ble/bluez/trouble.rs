@@ -1,8 +1,11 @@
 //! What bluetoothd and D-Bus complain about, as the trouble it is to a peripheral; and a limit to how long they may
 //! take to say anything at all.
 
-use crate::ble::{Trouble, TroubleKind};
-use bluer::{Error, ErrorKind, InternalErrorKind};
+use crate::ble::{
+    Trouble, TroubleKind,
+    cause::{of_bluer, of_dbus},
+};
+use bluer::Error;
 use std::{future::Future, time::Duration};
 use tokio::{task::JoinError, time::timeout};
 
@@ -61,22 +64,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let kind = match &error.kind {
-            ErrorKind::NotFound | ErrorKind::DoesNotExist | ErrorKind::InvalidName(_) => {
-                TroubleKind::NoAdapter
-            }
-            ErrorKind::NotAuthorized => TroubleKind::Denied,
-            ErrorKind::NotReady => TroubleKind::PoweredOff,
-            // bluetoothd's word for: the controller has no advertisement left.
-            ErrorKind::NotPermitted => TroubleKind::Busy,
-            ErrorKind::Internal(InternalErrorKind::DBus(name)) => of_dbus(name),
-            ErrorKind::Internal(InternalErrorKind::DBusConnectionLost | InternalErrorKind::Io(_)) => {
-                TroubleKind::NoBus
-            }
-            // The enum is not exhaustive.
-            _ => TroubleKind::Stack,
-        };
-        Self { kind, text: error.to_string() }
+        Self { kind: of_bluer(&error), text: error.to_string() }
     }
 }
 
@@ -93,50 +81,10 @@ impl From<JoinError> for Failure {
     }
 }
 
-/// The trouble behind the name of a D-Bus error.
-fn of_dbus(name: &str) -> TroubleKind {
-    if name == "org.bluez.Error.Blocked" {
-        return TroubleKind::PoweredOff;
-    }
-    let Some(standard) = name.strip_prefix("org.freedesktop.DBus.Error.") else {
-        return TroubleKind::Stack;
-    };
-    match standard {
-        "AccessDenied" | "AuthFailed" => TroubleKind::Denied,
-        // NoReply comes when bluetoothd ends with the call on its desk.
-        "ServiceUnknown" | "NameHasNoOwner" | "NoReply" => TroubleKind::NoDaemon,
-        "UnknownObject" => TroubleKind::NoAdapter,
-        "NoServer" | "Disconnected" | "FileNotFound" | "BadAddress" | "IOError" => TroubleKind::NoBus,
-        activation if activation.starts_with("Spawn.") => TroubleKind::NoDaemon,
-        _ => TroubleKind::Stack,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn kind(kind: ErrorKind) -> TroubleKind {
-        Failure::from(Error { kind, message: "why".to_owned() }).kind
-    }
-
-    fn dbus(name: &str) -> TroubleKind {
-        kind(ErrorKind::Internal(InternalErrorKind::DBus(name.to_owned())))
-    }
-
-    #[test]
-    fn every_cause_that_a_person_can_remove_has_a_kind_of_its_own() {
-        assert_eq!(kind(ErrorKind::NotFound), TroubleKind::NoAdapter);
-        assert_eq!(kind(ErrorKind::NotReady), TroubleKind::PoweredOff);
-        assert_eq!(kind(ErrorKind::NotPermitted), TroubleKind::Busy);
-        assert_eq!(dbus("org.freedesktop.DBus.Error.AccessDenied"), TroubleKind::Denied);
-        assert_eq!(dbus("org.freedesktop.DBus.Error.ServiceUnknown"), TroubleKind::NoDaemon);
-        assert_eq!(dbus("org.freedesktop.DBus.Error.Spawn.ChildExited"), TroubleKind::NoDaemon);
-        assert_eq!(dbus("org.freedesktop.DBus.Error.NoServer"), TroubleKind::NoBus);
-        assert_eq!(dbus("org.bluez.Error.Blocked"), TroubleKind::PoweredOff);
-        assert_eq!(dbus("org.example.Error.New"), TroubleKind::Stack);
-        assert_eq!(kind(ErrorKind::InvalidLength), TroubleKind::Stack);
-    }
+    use bluer::ErrorKind;
 
     #[test]
     fn trouble_says_what_was_tried_and_what_the_system_said() {

@@ -5,10 +5,9 @@ use crate::cli::output;
 use clap::Args;
 use thingfleet_control::{
     client::Client,
-    command::{ButtonAction, Command, NewAccount, NewDevice, Order},
+    command::{ButtonAction, Command, Order},
     value::Value,
 };
-use thingfleet_device::value::Secret;
 
 /// Devices, and what happens to one of their sensors or actuators.
 #[derive(Debug, Args)]
@@ -32,26 +31,6 @@ pub(super) struct Press {
     release: bool,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Add {
-    /// Its name, unique in the fleet
-    name: String,
-    /// What it is: a kind that the fleet has, or a shipped definition
-    definition: String,
-    /// A word to select it by; may be given several times
-    #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<String>,
-    /// JID of one of its people; may be given several times
-    #[arg(long = "owner", value_name = "JID")]
-    owners: Vec<String>,
-    /// Its account, where the fleet registers none
-    #[arg(long, value_name = "JID", requires = "password")]
-    account: Option<String>,
-    /// The password of that account; better in the environment
-    #[arg(long, env = "THINGFLEET_PASSWORD", hide_env_values = true)]
-    password: Option<String>,
-}
-
 impl Assignment {
     /// The channel and its value.
     fn value(&self) -> Result<(String, Value), Failure> {
@@ -67,19 +46,6 @@ impl Assignment {
             return Err(Failure::input("a value makes no sense here").help("write for example temp"));
         }
         Ok(self.assignment.clone())
-    }
-}
-
-impl Add {
-    pub(super) fn device(&self) -> NewDevice {
-        let password = Secret::new(self.password.clone().unwrap_or_default());
-        NewDevice {
-            name: self.name.clone(),
-            definition: self.definition.clone(),
-            tags: self.tags.clone(),
-            owners: self.owners.clone(),
-            account: self.account.clone().map(|jid| NewAccount { jid, password }),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use thingfleet_control::client::Client;
 use thingfleet_device::value::Secret;
 
 #[derive(Debug, Args)]
-pub(super) struct Place {
+pub(in super::super) struct Place {
     /// Name of the fleet, where several run
     #[arg(long, global = true, value_name = "NAME")]
     fleet: Option<String>,
@@ -20,7 +20,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn client(&self) -> Result<Client, Failure> {
+    /// The fleet of this name, or the one at this address with its token.
+    pub(in super::super) fn new(fleet: Option<String>, url: Option<String>, token: Option<String>) -> Self {
+        Self { fleet, url, token }
+    }
+
+    pub(in super::super) fn client(&self) -> Result<Client, Failure> {
         let Some(url) = &self.url else {
             let card = found(self.fleet.as_deref())?;
             return Ok(Client::new(&card.url, card.token)?);

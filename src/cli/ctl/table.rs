@@ -12,7 +12,11 @@ pub(super) fn fleet(fleet: &Fleet, global: &Global) -> io::Result<()> {
         return print_json("fleet", fleet);
     }
     let states: Vec<_> = fleet.states.iter().map(|(state, count)| format!("{count} {state}")).collect();
-    let pace = if fleet.paused { ", paused".to_owned() } else { format!(", speed {}", fleet.speed) };
+    let pace = match (fleet.paused, fleet.lagging) {
+        (true, _) => ", paused".to_owned(),
+        (false, 0) => format!(", speed {}", fleet.speed),
+        (false, lagging) => format!(", speed {}, too fast for {lagging} of them", fleet.speed),
+    };
     output::line(&format!(
         "fleet {} on {}: {} devices ({}){pace}",
         fleet.name,
@@ -63,6 +67,9 @@ pub(super) fn device(device: &Device, global: &Global) -> io::Result<()> {
     }
     if let Some(trouble) = &device.trouble {
         output::line(&format!("  trouble    {}: {}; {}", trouble.kind, trouble.text, trouble.next_step))?;
+    }
+    if device.lag_seconds > 0.0 {
+        output::line(&format!("  lag        {:.0} s behind the fleet's speed", device.lag_seconds))?;
     }
     let mut rows = vec![["  CHANNEL", "VALUE", "SOURCE", "AGE"].map(str::to_owned)];
     rows.extend(device.channels.iter().map(|channel| {

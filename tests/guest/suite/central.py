@@ -5,7 +5,6 @@ import contextlib
 import time
 
 from bleak import BleakClient, BleakScanner
-from bleak.exc import BleakError
 
 INFORMATION = "0000180a-0000-1000-8000-00805f9b34fb"
 PROVISIONING = "00000001-0000-0000-0000-000000000001"
@@ -15,14 +14,14 @@ LANGUAGE, HARDWARE, SOFTWARE, SERIAL, MANUFACTURER = (
 SSID, NETWORK_PASSWORD, JID, JID_PASSWORD, JID_SENDER, SETUP_DONE = (
     f"{number:08x}-0000-0000-0000-000000000002" for number in range(1, 7)
 )
-# btvirt reports an advertisement only once for each scan, so a longer one shows nothing more.
-SCAN = 1.5
-DEADLINE = 15.0
-ATTEMPTS = 4
+# btvirt reports an advertisement when a scan or the advertisement begins, so a longer one shows nothing more.
+SCAN = 1.0
+DEADLINE = 45.0
 
 
 class Central:
-    """A phone. One connection at a time in all the air: stock btvirt mixes up a second one's handles."""
+    """A phone. One connection at a time in all the air: stock btvirt gives data the sender's handle, which is another's
+    where the two ends have different numbers of links."""
 
     def __init__(self, stack, adapter):
         self.adapter = adapter
@@ -56,37 +55,17 @@ class Central:
 
     @contextlib.asynccontextmanager
     async def connected(self, address):
-        """Finds and connects to a device; in the end it is off and on again, which leaves nothing of the link."""
+        """Finds and connects to a device; in the end both sides have forgotten the link."""
         async with self._air:
-            client = await self._connect(address)
-            try:
-                yield client
-            finally:
-                await self._hang_up(address)
-
-    async def _connect(self, address):
-        """Connects, in several attempts, as apps do: bluetoothd loses some links before it has the services."""
-        for attempt in range(ATTEMPTS):
             ((device, _),) = await self.find(address)
-            client = BleakClient(device, timeout=10, bluez=self._bluez)
+            client = BleakClient(device, timeout=DEADLINE, bluez=self._bluez)
             try:
                 await client.connect()
-                if client.services.get_characteristic(SETUP_DONE) is None:
-                    raise BleakError(f"only a part of the services: {[one.uuid for one in client.services]}")
-                return client
-            except (BleakError, TimeoutError) as lost:
-                if attempt == ATTEMPTS - 1:
-                    raise
-                print(f"connecting to {address} again: {lost!r}")
-                with contextlib.suppress(BleakError, TimeoutError):
-                    await client.disconnect()
-                await self._stack.forget(self.adapter, address)
-
-    async def _hang_up(self, address):
-        """Turns the adapter off and on again: the other side hears of that, and not always of anything less."""
-        await self._stack.power(self.adapter, False)
-        await self._stack.forget(self.adapter, address)
-        await self._stack.power(self.adapter, True)
+                found = [service.uuid for service in client.services]
+                assert client.services.get_characteristic(SETUP_DONE), f"only a part of the services: {found}"
+                yield client
+            finally:
+                await self._stack.part(self.adapter, address)
 
 
 async def commission(client, jid, password, owner, ssid, network_password):

@@ -4,36 +4,38 @@ use super::{ClientError, broken};
 use crate::event::{Event, Gap};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
 
 /// Longest event; a fleet's are well below.
 const LONGEST: usize = 1024 * 1024;
 
-/// A stream of events. It ends with the fleet.
+/// A stream of events, or of whatever else a fleet tells as it happens. It ends with the fleet.
 #[derive(Debug)]
-pub struct EventStream {
+pub struct EventStream<T = Event> {
     body: Incoming,
-    parser: Parser,
+    parser: Parser<T>,
 }
 
 /// What a stream of events tells.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Told {
+pub enum Told<T = Event> {
     /// An event.
-    Event(Event),
-    /// Events that are not kept any more.
+    Event(T),
+    /// Events that are not kept any more, or that came too fast for whoever reads.
     Gap(Gap),
 }
 
-impl EventStream {
+impl<T: DeserializeOwned> EventStream<T> {
     pub(super) fn new(body: Incoming) -> Self {
-        Self { body, parser: Parser::default() }
+        Self { body, parser: Parser::new() }
     }
 
     /// Waits for the next event; `None` when the fleet has ended. Cancel-safe.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn next(&mut self) -> Result<Option<Told>, ClientError> {
+    pub async fn next(&mut self) -> Result<Option<Told<T>>, ClientError> {
         loop {
             if let Some(told) = self.parser.next()? {
                 return Ok(Some(told));
@@ -47,14 +49,19 @@ impl EventStream {
 }
 
 /// Cuts events out of a stream of bytes.
-#[derive(Debug, Default)]
-struct Parser {
+#[derive(Debug)]
+struct Parser<T> {
     unread: Vec<u8>,
+    events: PhantomData<fn() -> T>,
 }
 
-impl Parser {
+impl<T: DeserializeOwned> Parser<T> {
+    const fn new() -> Self {
+        Self { unread: Vec::new(), events: PhantomData }
+    }
+
     /// The next event that is there as a whole. Comments, which keep the connection alive, are skipped.
-    fn next(&mut self) -> Result<Option<Told>, ClientError> {
+    fn next(&mut self) -> Result<Option<Told<T>>, ClientError> {
         while let Some(end) = self.unread.windows(2).position(|pair| pair == b"\n\n") {
             let block: Vec<u8> = self.unread.drain(..end + 2).collect();
             let block = String::from_utf8_lossy(&block);
@@ -90,7 +97,7 @@ mod tests {
         let published = What::Published { channel: "temp".into() };
         let event = Event { seq: 4, device: "kettle".into(), device_seconds: 1.0, what: published };
         for size in [1, 7, 4096] {
-            let mut parser = Parser::default();
+            let mut parser = Parser::<Event>::new();
             let mut told = Vec::new();
             for bytes in text.as_bytes().chunks(size) {
                 parser.unread.extend_from_slice(bytes);
@@ -104,7 +111,8 @@ mod tests {
 
     #[test]
     fn an_event_without_an_end_is_not_collected_for_ever() {
-        let mut parser = Parser { unread: vec![b'x'; LONGEST + 1] };
+        let mut parser = Parser::<Event>::new();
+        parser.unread = vec![b'x'; LONGEST + 1];
         assert!(parser.next().is_err());
     }
 }

@@ -20,7 +20,7 @@
 //! A stage has a deadline up to `Mirrored`; when it passes the device gives up, forgets what it was given and waits
 //! for a client again. From `OwnerInRoster` on the owner has the device: it keeps its credentials and tries for ever.
 
-use super::gatt::Characteristic;
+use super::{gatt::Characteristic, pairing::PairingFailure};
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -184,6 +184,16 @@ impl NetworkFailure {
             Self::Lost => "the network is gone",
         }
     }
+
+    /// What a person can do about it.
+    pub const fn next_step(self) -> &'static str {
+        match self {
+            Self::NotFound => "check the network's name, and that it is in reach of the device",
+            Self::WrongPassword => "commission it again with the network's password",
+            Self::TimedOut => "look at the network's access point",
+            Self::Lost => "nothing: the device joins again by itself",
+        }
+    }
 }
 
 /// Something that happened on the way, for watchers.
@@ -195,6 +205,8 @@ pub enum Step {
     ClientConnected,
     /// That client is gone.
     ClientGone,
+    /// That client tried to pair, and is not paired. It may try again.
+    PairingFailed(PairingFailure),
     /// A client wrote this value, and it was accepted.
     Written(Characteristic),
     /// A client wrote this value, and it was refused.
@@ -217,6 +229,8 @@ pub enum Step {
     GaveUp {
         /// Why.
         why: String,
+        /// What a person can do about it.
+        next_step: &'static str,
     },
     /// It was reset to factory settings.
     Reset,

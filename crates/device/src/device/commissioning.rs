@@ -8,10 +8,11 @@ use crate::{
         credentials::{Collector, Credentials, Rejection, Stored},
         gatt::{AttError, Characteristic, Write},
         journey::{Happening, NetworkFailure, Stage, Step},
+        pairing::PairingFailure,
     },
     definition::{Definition, Security},
     instance::Account,
-    io::{Event, Output, Session, StreamFailure},
+    io::{Event, FailureKind, Output, Session, StreamFailure},
     jid::BareJid,
     time::Instant,
 };
@@ -114,6 +115,12 @@ impl<D: Deref<Target = Definition>> Device<D> {
         journey.too_late_at = None;
         self.tell(Step::ClientGone);
         self.step(Happening::ClientGone);
+    }
+
+    pub(super) fn pairing_failed(&mut self, why: PairingFailure) {
+        if self.stage().is_some_and(Stage::takes_writes) {
+            self.tell(Step::PairingFailed(why));
+        }
     }
 
     pub(super) fn gatt_write(&mut self, write: &Write) {
@@ -219,7 +226,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             self.step(Happening::StreamDown);
             return false;
         }
-        self.give_up(failure.text.clone());
+        self.give_up(failure.text.clone(), failure.kind.next_step());
         true
     }
 }
@@ -286,7 +293,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
         journey.failed_joins = journey.failed_joins.saturating_add(1);
         if journey.stage == Stage::JoiningNetwork && journey.failed_joins >= attempts {
             self.tell_network(failure);
-            return self.give_up(failure.describe().to_owned());
+            return self.give_up(failure.describe().to_owned(), failure.next_step());
         }
         self.rejoin_later(failure);
     }
@@ -311,22 +318,26 @@ impl<D: Deref<Target = Definition>> Device<D> {
                 self.client_gone();
             }
             Stage::OpeningSession => {
-                let last = match &self.session {
-                    Session::Waiting { failure, .. } => failure.text.as_str(),
-                    _ => "it did not answer",
+                let (last, next_step) = match &self.session {
+                    Session::Waiting { failure, .. } => (failure.text.as_str(), failure.kind.next_step()),
+                    _ => ("it did not answer", FailureKind::Unreachable.next_step()),
                 };
-                self.give_up(alloc::format!("the server did not let it in in time: {last}"));
+                let why = alloc::format!("the server did not let it in in time: {last}");
+                self.give_up(why, next_step);
             }
             Stage::HelloSent | Stage::Mirrored => {
-                self.give_up("the owner did not send the greeting back in time".to_string());
+                self.give_up(
+                    "the owner did not send the greeting back in time".to_string(),
+                    "be online as the JID sender that is written, and send the greeting back as it is",
+                );
             }
             // These have no deadline but the network's.
             Stage::JoiningNetwork | Stage::OwnerInRoster | Stage::Done => {}
         }
     }
 
-    fn give_up(&mut self, why: String) {
-        self.tell(Step::GaveUp { why });
+    fn give_up(&mut self, why: String, next_step: &'static str) {
+        self.tell(Step::GaveUp { why, next_step });
         self.forget();
         self.step(Happening::GaveUp);
         self.wait_for_client();

@@ -15,6 +15,9 @@ use thingfleet_device::{
     value::Value,
 };
 
+/// Longest name or path of a definition.
+const LONGEST_PATH: usize = 500;
+
 /// Definitions by how the profile names them; `None` for one with mistakes, which are reported once.
 pub(super) type Definitions = HashMap<String, Option<Arc<Definition>>>;
 
@@ -39,8 +42,10 @@ pub(super) fn read(
     let count = fields.get("count").map_or(Some(1), |node| context.integer(node, 1, MOST_DEVICES));
     let after = fields.get("after").and_then(|node| context.duration(node)).unwrap_or_default();
     let stagger = fields.get("stagger").and_then(|node| context.duration(node)).unwrap_or_default();
-    let definition = definition(context, fields.get("definition")?, definitions, surroundings);
+    let wanted = fields.get("definition")?;
+    let definition = definition(context, wanted, definitions, surroundings);
     let (count, definition) = (count?, definition?);
+    let definition_name: Arc<str> = context.text(wanted, LONGEST_PATH)?.into();
 
     let patterns = patterns(context, fields, count, &definition.kind)?;
     let starts = fields.get("starts").map_or_else(Vec::new, |node| starts(context, node, &definition));
@@ -52,6 +57,7 @@ pub(super) fn read(
         let nth = u32::try_from(index).unwrap_or(u32::MAX);
         devices.push(Device {
             definition: Arc::clone(&definition),
+            definition_name: Arc::clone(&definition_name),
             starts_after: stagger
                 .checked_mul(nth)
                 .and_then(|time| time.checked_add(after))
@@ -90,7 +96,7 @@ fn definition(
     definitions: &mut Definitions,
     surroundings: &Surroundings,
 ) -> Option<Arc<Definition>> {
-    let name = context.text(node, 500)?;
+    let name = context.text(node, LONGEST_PATH)?;
     if let Some(known) = definitions.get(name) {
         return known.clone();
     }

@@ -1,6 +1,6 @@
 //! What is in the air around a fleet: Bluetooth adapters, and the wireless networks its devices find.
 
-use super::{Adapter, Adapters, Network, accounts, read::Surroundings};
+use super::{Adapter, AdapterError, Adapters, Network, accounts, adapter::is_address, read::Surroundings};
 use crate::{
     context::{Context, Fields},
     diagnostic::Span,
@@ -8,10 +8,7 @@ use crate::{
     quantity, suggest,
     yaml::{Content, Node},
 };
-use std::{
-    collections::{HashMap, HashSet},
-    path::PathBuf,
-};
+use std::collections::{HashMap, HashSet};
 use thingfleet_device::{
     commissioning::credentials::{MAX_NETWORK_PASSWORD, MAX_SSID},
     value::Secret,
@@ -19,8 +16,6 @@ use thingfleet_device::{
 
 /// Where virtual controllers are unless the profile says otherwise; the default of rootcanal and `scripts/air.py`.
 const VIRTUAL_ADDRESS: &str = "127.0.0.1:6402";
-/// Bits a second of a serial controller unless the profile says otherwise.
-const BAUD: u32 = 115_200;
 /// Signal of a network in dBm unless the profile says otherwise: good.
 const SIGNAL: i8 = -50;
 /// How adapters are written.
@@ -37,7 +32,7 @@ pub(super) fn adapters(context: &mut Context, fields: Fields) -> Option<Adapters
             _ => {
                 let help = match suggest::closest(text, ["auto", "virtual"]) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None if one(text).is_some() => format!("write a list: [{}]", quoted(text)),
+                    None if text.parse::<Adapter>().is_ok() => format!("write a list: [{}]", quoted(text)),
                     None => ADAPTERS.to_owned(),
                 };
                 context
@@ -68,13 +63,23 @@ fn named(context: &mut Context, items: &[Node]) -> Option<Vec<Adapter>> {
     let mut is_complete = true;
     for item in items {
         let text = context.text(item, 300)?;
-        let Some(adapter) = one(text) else {
-            let message = format!("`{text}` is no adapter");
-            context.mistake(item.span, message).label("unknown form").help(ADAPTERS);
-            is_complete = false;
-            continue;
+        let adapter: Adapter = match text.parse() {
+            Ok(adapter) => adapter,
+            Err(error) => {
+                let mistake = context.mistake(item.span, format!("`{text}` is no adapter"));
+                let label = match error {
+                    AdapterError::UnknownForm => "unknown form",
+                    AdapterError::NoNumber => "which one?",
+                    AdapterError::NoAddress => "where is it?",
+                    AdapterError::NoFile => "no device file",
+                    AdapterError::NoSpeed(_) => "no speed",
+                };
+                mistake.label(label).help(error.to_string());
+                is_complete = false;
+                continue;
+            }
         };
-        if !seen.insert(text) {
+        if !seen.insert(adapter.clone()) {
             context
                 .mistake(item.span, format!("the adapter {text} stands here twice"))
                 .label("a second time")
@@ -85,39 +90,8 @@ fn named(context: &mut Context, items: &[Node]) -> Option<Vec<Adapter>> {
     is_complete.then_some(adapters)
 }
 
-/// Reads `hci0`, `tcp:host:port` or `serial:/dev/ttyACM0@115200`.
-fn one(text: &str) -> Option<Adapter> {
-    if let Some(address) = text.strip_prefix("tcp:") {
-        return is_address(address).then(|| Adapter::Tcp(address.to_owned()));
-    }
-    if let Some(line) = text.strip_prefix("serial:") {
-        let (path, baud) = match line.rsplit_once('@') {
-            Some((path, baud)) => (path, baud.parse().ok().filter(|baud| *baud > 0)?),
-            None => (line, BAUD),
-        };
-        return path.starts_with('/').then(|| Adapter::Serial { path: PathBuf::from(path), baud });
-    }
-    let number = text.strip_prefix("hci")?;
-    let is_number = !number.is_empty() && number.len() <= 5 && number.bytes().all(|b| b.is_ascii_digit());
-    is_number.then(|| Adapter::BlueZ(text.to_owned()))
-}
-
 fn quoted(text: &str) -> String {
     if text.contains(':') { format!("\"{text}\"") } else { text.to_owned() }
-}
-
-fn is_address(text: &str) -> bool {
-    let Some((host, port)) = text.rsplit_once(':') else { return false };
-    // An IPv6 address has colons of its own, so it stands in brackets.
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let host_fits = match bare {
-        Some(bare) => bare.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            !host.is_empty()
-                && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
-        }
-    };
-    host_fits && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 /// Reads the address of virtual controllers.

@@ -1,0 +1,67 @@
+//! `ctl add`: a device that joins a running fleet.
+
+use clap::Args;
+use thingfleet_control::{
+    command::{Commissioning, NewAccount, NewDevice},
+    value::Value,
+};
+use thingfleet_device::value::Secret;
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// Its name, unique in the fleet
+    name: String,
+    /// What it is: a kind that the fleet has, a path as in its profile, or a shipped definition
+    definition: String,
+    /// Its serial number; its name unless given
+    #[arg(long, value_name = "TEXT")]
+    serial: Option<String>,
+    /// A start value that differs from the definition's; may be given several times: temp=60
+    #[arg(long = "start", value_name = "CHANNEL=VALUE", value_parser = start)]
+    starts: Vec<(String, Value)>,
+    /// How it comes to its owners: preset, handshake or bluetooth
+    #[arg(long, value_name = "WAY", value_parser = commissioning, default_value = "preset")]
+    commissioning: Commissioning,
+    /// A word to select it by; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// JID of one of its people; may be given several times
+    #[arg(long = "owner", value_name = "JID")]
+    owners: Vec<String>,
+    /// Its account, where the fleet registers none
+    #[arg(long, value_name = "JID", requires = "password")]
+    account: Option<String>,
+    /// The password of that account; better in the environment
+    #[arg(long, env = "THINGFLEET_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+}
+
+impl Add {
+    pub(super) fn device(&self) -> NewDevice {
+        let password = Secret::new(self.password.clone().unwrap_or_default());
+        NewDevice {
+            name: self.name.clone(),
+            definition: self.definition.clone(),
+            serial: self.serial.clone(),
+            starts: self.starts.iter().cloned().collect(),
+            commissioning: self.commissioning,
+            tags: self.tags.clone(),
+            owners: self.owners.clone(),
+            account: self.account.clone().map(|jid| NewAccount { jid, password }),
+        }
+    }
+}
+
+fn start(text: &str) -> Result<(String, Value), String> {
+    let (channel, word) = text.split_once('=').ok_or("write for example temp=60")?;
+    Ok((channel.to_owned(), Value::from_word(word)))
+}
+
+fn commissioning(word: &str) -> Result<Commissioning, String> {
+    match word {
+        "preset" => Ok(Commissioning::Preset),
+        "handshake" => Ok(Commissioning::Handshake),
+        "bluetooth" => Ok(Commissioning::Bluetooth),
+        _ => Err("it is preset, handshake or bluetooth".to_owned()),
+    }
+}

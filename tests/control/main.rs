@@ -1,0 +1,7 @@
+//! The control interface of a fleet on a private Prosody, through its client and over bare HTTP.
+
+mod devices;
+mod doors;
+mod feeds;
+mod stage;
+mod steering;

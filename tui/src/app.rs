@@ -1,0 +1,425 @@
+//! The state of the dashboard, and the one function that changes it: [`App::update`].
+//!
+//! Nothing here draws, waits or talks to anybody; what is to be done comes out as [`Effect`]s. What was drawn comes back
+//! as [`Shown`], because only the picture knows what is where.
+
+pub mod device;
+pub mod fleet;
+mod go;
+pub mod library;
+mod mouse;
+pub mod overlay;
+pub mod steer;
+pub mod stream;
+
+use crate::{
+    feed::{News, Request},
+    keys::{self, Action, Scope},
+    world::World,
+};
+use crossterm::event::{KeyEvent, MouseEvent};
+use device::DeviceScreen;
+use fleet::FleetScreen;
+use library::LibraryScreen;
+use overlay::Overlay;
+use ratatui::layout::Rect;
+use std::{sync::Arc, time::Duration};
+use steer::Deeds;
+use stream::Stream;
+use thingfleet_control::{event::Event, snapshot::Device, traffic::Exchange};
+
+/// How long a notice stays.
+const NOTICE: Duration = Duration::from_secs(6);
+/// Distance between two looks at what is on the screen.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Screen {
+    /// All devices.
+    #[default]
+    Fleet,
+    /// One device.
+    Device,
+    /// What a device exchanges with its surroundings.
+    Traffic,
+    /// What any device told.
+    Log,
+    /// What can go wrong.
+    Faults,
+    /// The QR code of a device.
+    Code,
+}
+
+/// How the dashboard is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct Options {
+    /// Whether nothing may be changed about the fleet.
+    pub is_read_only: bool,
+    /// Whether the mouse is taken.
+    pub has_mouse: bool,
+    /// Whether there are colours.
+    pub has_colour: bool,
+    /// Whether the fleet ends with the dashboard.
+    pub owns_fleet: bool,
+}
+
+/// Something that happens to the dashboard.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most messages are news, and they are taken at once")]
+pub enum Message {
+    /// A key.
+    Key(KeyEvent),
+    /// The mouse.
+    Mouse(MouseEvent),
+    /// A text from the clipboard.
+    Paste(String),
+    /// The size of the terminal changed.
+    Resized,
+    /// Something from the fleet.
+    News(News),
+    /// Time since the start; comes several times a second.
+    Time(Duration),
+    /// It is going to be drawn.
+    Frame,
+    /// A file was written, or not.
+    Saved(Result<String, String>),
+}
+
+/// Something to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Asks the fleet.
+    Ask(Request),
+    /// Puts a text into the clipboard.
+    Copy(String),
+    /// Takes the mouse, or leaves it to the terminal.
+    Mouse(bool),
+    /// Writes a text to a file of its own.
+    Save {
+        /// What the file's name begins with.
+        stem: String,
+        /// The text.
+        text: String,
+    },
+    /// Draws everything anew.
+    Redraw,
+    /// Ends the dashboard.
+    Quit,
+}
+
+/// What the picture tells of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shown {
+    /// What can be clicked, the topmost last.
+    pub hits: Vec<(Rect, Hit)>,
+    /// The first line of the list that is shown.
+    pub offset: usize,
+    /// Lines of the list that fit.
+    pub rows: usize,
+    /// Cells of the map in a line; 0 without a map.
+    pub columns: usize,
+    /// Devices in a cell of the map.
+    pub per_cell: usize,
+    /// Devices that are on the screen.
+    pub visible: Vec<Arc<str>>,
+}
+
+/// Something that can be clicked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hit {
+    /// The name of a screen.
+    Screen(Screen),
+    /// A line of a list.
+    Line(usize),
+    /// A head of a column.
+    Column(crate::listing::Sort),
+    /// Cells of the map, from the first one.
+    Map,
+    /// The slider of a channel, from its least to its largest value.
+    Slider(usize),
+    /// The switch, button or choice of a channel.
+    Control(usize),
+    /// A key in the last line.
+    Key(Action),
+}
+
+/// A line for the person, for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What it says.
+    pub text: String,
+    /// Whether something went wrong.
+    pub is_bad: bool,
+    until: Duration,
+}
+
+/// The state of the dashboard.
+#[derive(Debug)]
+pub struct App {
+    /// How it is used.
+    pub options: Options,
+    /// What is known of the fleet.
+    world: World,
+    /// What was known when the picture was frozen.
+    frozen: Option<Box<World>>,
+    /// The screen that is shown.
+    pub screen: Screen,
+    /// The screens that `Esc` goes back to.
+    before: Vec<Screen>,
+    /// The fleet.
+    pub fleet: FleetScreen,
+    /// One device.
+    pub device: DeviceScreen,
+    /// The log.
+    pub log: Stream<Event>,
+    /// What a device exchanges.
+    pub traffic: Stream<Exchange>,
+    /// Whether what the cursor of the traffic is on has the whole screen.
+    pub is_traffic_large: bool,
+    /// The library of faults.
+    pub library: LibraryScreen,
+    /// What is in front of the screen.
+    pub overlay: Option<Overlay>,
+    /// What the last line says.
+    pub notice: Option<Notice>,
+    /// What was done.
+    pub deeds: Deeds,
+    /// What was drawn last.
+    pub shown: Shown,
+    now: Duration,
+    looked: Option<Duration>,
+    is_stale: bool,
+    is_roster_asked: bool,
+}
+
+impl Screen {
+    /// All screens, in the order of their keys.
+    pub const ALL: [Self; 6] =
+        [Self::Fleet, Self::Device, Self::Traffic, Self::Log, Self::Faults, Self::Code];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fleet => "fleet",
+            Self::Device => "device",
+            Self::Traffic => "traffic",
+            Self::Log => "log",
+            Self::Faults => "faults",
+            Self::Code => "code",
+        }
+    }
+}
+
+impl App {
+    /// A dashboard that knows nothing yet.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            world: World::default(),
+            frozen: None,
+            screen: Screen::default(),
+            before: Vec::new(),
+            fleet: FleetScreen::default(),
+            device: DeviceScreen::default(),
+            log: Stream::default(),
+            traffic: Stream::default(),
+            is_traffic_large: false,
+            library: LibraryScreen::default(),
+            overlay: None,
+            notice: None,
+            deeds: Deeds::default(),
+            shown: Shown::default(),
+            now: Duration::ZERO,
+            looked: None,
+            is_stale: true,
+            is_roster_asked: false,
+        }
+    }
+
+    /// What is shown of the fleet: how it is, or how it was when the picture was frozen.
+    pub fn world(&self) -> &World {
+        self.frozen.as_deref().unwrap_or(&self.world)
+    }
+
+    /// Whether the picture stands still.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Whether the picture is not what it should be any more.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// Takes what was drawn.
+    pub fn drawn(&mut self, shown: Shown) {
+        match self.screen {
+            Screen::Fleet => self.fleet.offset = shown.offset,
+            Screen::Device | Screen::Traffic | Screen::Log | Screen::Faults | Screen::Code => {}
+        }
+        self.shown = shown;
+        self.is_stale = false;
+    }
+
+    /// The device that is on the screen with all it has, if it was looked at.
+    pub fn looked_at(&self) -> Option<&Arc<Device>> {
+        self.world().device(self.device.name.as_deref()?)
+    }
+
+    /// Takes a message.
+    pub fn update(&mut self, message: Message) -> Vec<Effect> {
+        match message {
+            Message::Key(key) => {
+                self.is_stale = true;
+                self.key(key)
+            }
+            Message::Mouse(event) => self.mouse(event),
+            Message::Paste(text) => {
+                self.is_stale = true;
+                self.paste(&text);
+                Vec::new()
+            }
+            Message::Resized => {
+                self.is_stale = true;
+                Vec::new()
+            }
+            Message::News(news) => self.news(news),
+            Message::Time(now) => self.time(now),
+            Message::Frame => {
+                self.refresh();
+                Vec::new()
+            }
+            Message::Saved(saved) => {
+                match saved {
+                    Ok(path) => self.say(format!("written to {path}")),
+                    Err(why) => self.complain(why),
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let screen = self.screen;
+        let found = match &self.overlay {
+            None => keys::find(key, |scope| scope.is_on(screen)),
+            Some(Overlay::Help { .. }) => keys::find(key, |scope| scope == Scope::Everywhere),
+            Some(Overlay::Question(_)) => keys::find(key, |scope| scope == Scope::Question),
+            Some(Overlay::Filter(_) | Overlay::Palette(_) | Overlay::Value(_) | Overlay::Fault(_)) => {
+                match keys::find(key, |scope| scope == Scope::Prompt) {
+                    Some(binding) => Some(binding),
+                    None => return self.typed(key),
+                }
+            }
+        };
+        let Some(binding) = found else { return Vec::new() };
+        if binding.steers && self.options.is_read_only {
+            self.complain("this dashboard may only look: --read-only");
+            return Vec::new();
+        }
+        self.act(binding.action)
+    }
+
+    fn news(&mut self, news: News) -> Vec<Effect> {
+        // A frozen picture changes only by what a person does.
+        self.is_stale |= !self.is_frozen();
+        match news {
+            News::Connected => {
+                self.is_stale = true;
+                self.world.connection = Some(Ok(()));
+            }
+            News::Lost(why) => {
+                self.is_stale = true;
+                self.world.connection = Some(Err(why));
+            }
+            News::Fleet(fleet) => {
+                let is_other = fleet.devices != self.world.roster.rows().len();
+                self.world.note_fleet(self.now, fleet);
+                if is_other {
+                    return self.ask_roster();
+                }
+            }
+            News::Roster(entries) => {
+                self.is_roster_asked = false;
+                self.world.roster.replace(entries);
+            }
+            News::Devices(devices) => self.world.note_devices(devices),
+            News::Told(told) => {
+                if !self.world.note(told) {
+                    return self.ask_roster();
+                }
+            }
+            News::Followed(device, told) => self.world.note_followed(&device, told),
+            News::Exchanged(device, told) => self.world.note_exchange(&device, told),
+            News::Steered(steered) => {
+                self.is_stale = true;
+                return self.steered(steered);
+            }
+            News::Failed(why) => {
+                self.is_roster_asked = false;
+                self.complain(why);
+            }
+        }
+        Vec::new()
+    }
+
+    fn ask_roster(&mut self) -> Vec<Effect> {
+        if std::mem::replace(&mut self.is_roster_asked, true) {
+            return Vec::new();
+        }
+        vec![Effect::Ask(Request::Roster)]
+    }
+
+    fn time(&mut self, now: Duration) -> Vec<Effect> {
+        self.now = now;
+        if self.notice.as_ref().is_some_and(|notice| notice.until <= now) {
+            self.notice = None;
+            self.is_stale = true;
+        }
+        let is_due = self.looked.is_none_or(|looked| now.saturating_sub(looked) >= LOOK);
+        if !is_due || self.world.connection != Some(Ok(())) {
+            return Vec::new();
+        }
+        self.looked = Some(now);
+        let names = self.to_look_at();
+        if names.is_empty() { Vec::new() } else { vec![Effect::Ask(Request::Look(names))] }
+    }
+
+    /// The devices that are on the screen and not known well enough.
+    fn to_look_at(&self) -> Vec<String> {
+        match self.screen {
+            Screen::Device | Screen::Code => self.device.name.iter().map(ToString::to_string).collect(),
+            // Their values come as events; the first ones do not.
+            Screen::Fleet => {
+                let is_unknown = |name: &&Arc<str>| {
+                    let row = self.world.roster.row(name);
+                    row.is_some_and(|row| row.latest.is_none()) && self.world.device(name).is_none()
+                };
+                self.shown.visible.iter().filter(is_unknown).map(ToString::to_string).collect()
+            }
+            Screen::Traffic | Screen::Log | Screen::Faults => Vec::new(),
+        }
+    }
+
+    /// Makes the lists anew that are about to be drawn.
+    fn refresh(&mut self) {
+        let world = self.frozen.as_deref().unwrap_or(&self.world);
+        self.fleet.refresh(&world.roster);
+        self.log.refresh(&world.log);
+        self.traffic.refresh(&world.traffic.exchanges);
+    }
+
+    /// Tells the person something.
+    fn say(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice { text: text.into(), is_bad: false, until: self.now + NOTICE });
+        self.is_stale = true;
+    }
+
+    /// Tells the person that something went wrong.
+    fn complain(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice { text: text.into(), is_bad: true, until: self.now + NOTICE });
+        self.is_stale = true;
+    }
+}
