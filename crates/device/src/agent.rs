@@ -240,7 +240,7 @@ impl Agent {
             }
             Slot::Form => (Node::Ui, form::ITEM.into(), form::element(cx.definition)),
         };
-        if !cx.faults.is_idle() && !self.says(cx, slot) {
+        if !cx.faults.is_idle() && !Self::says(cx, slot) {
             return self.outbox.answered(slot);
         }
         let payload = match slot {
@@ -265,7 +265,7 @@ impl Agent {
     }
 
     /// Whether nothing that is wrong keeps an item back.
-    fn says(&self, cx: &mut Context<'_>, slot: Slot) -> bool {
+    fn says(cx: &mut Context<'_>, slot: Slot) -> bool {
         match slot {
             Slot::Form => !cx.faults.has(fault::Kind::FrozenForm),
             Slot::Reading(id) if cx.definition.channel(id).role == Role::Sensor => cx.faults.publishes(id),

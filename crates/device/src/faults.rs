@@ -200,7 +200,7 @@ fn impair(link: &mut Impairments, active: &Active) {
     let fault = &active.fault;
     match fault.kind() {
         Kind::Hang => link.is_stalled = true,
-        Kind::BrownOut => link.keeps_silent = true,
+        Kind::BrownOut | Kind::HalfOpen => link.keeps_silent = true,
         Kind::Offline => (link.refused, link.keeps_silent) = (Some(Refused::NoNetwork), true),
         Kind::Flapping if active.count.is_multiple_of(2) => {
             (link.refused, link.keeps_silent) = (Some(Refused::NoNetwork), true);
@@ -216,7 +216,6 @@ fn impair(link: &mut Impairments, active: &Active) {
             link.bandwidth = Some(most);
         }
         Kind::BlackHole => link.black_hole = Some(fault.direction()),
-        Kind::HalfOpen => link.keeps_silent = true,
         Kind::SlowStart => link.slow_start = fault.delay(),
         Kind::DnsFailure => link.refused = Some(Refused::NoName),
         Kind::TlsFailure => link.refused = Some(Refused::Tls),

@@ -98,17 +98,16 @@ impl<D: Deref<Target = Definition>> Device<D> {
     }
 
     /// Lets something go wrong.
-    pub(super) fn begin_fault(&mut self, fault: Fault, lasts: Option<Duration>, planned: Option<usize>) {
+    pub(super) fn begin_fault(&mut self, fault: &Fault, lasts: Option<Duration>, planned: Option<usize>) {
         let Some(id) = self.faults.add(self.now, fault.clone(), lasts, planned) else { return };
         self.outputs.push_back(Output::Event(Event::FaultBegan(id, fault.clone().into())));
-        self.renew_readings(&fault);
+        self.renew_readings(fault);
         self.tell_link();
         match fault.kind() {
             Kind::Reboot => self.lose_power(Some(fault.delay())),
             Kind::BrownOut => self.lose_power(None),
-            Kind::CrashLoop | Kind::FirmwareVersion => self.lose_power(Some(BOOT)),
             Kind::FactoryReset if self.journey.is_some() => self.reset(),
-            Kind::FactoryReset => self.lose_power(Some(BOOT)),
+            Kind::CrashLoop | Kind::FirmwareVersion | Kind::FactoryReset => self.lose_power(Some(BOOT)),
             Kind::Offline | Kind::Flapping | Kind::HalfOpen => self.cut(Cut::Silent),
             Kind::ConnectionReset
             | Kind::NotResumed
@@ -204,11 +203,13 @@ impl<D: Deref<Target = Definition>> Device<D> {
                 world: &self.world,
             };
             match self.faults.schedule.next(self.now, &situation) {
-                Some(Moment::Begins(place, fault, lasts)) => self.begin_fault(fault, lasts, Some(place)),
+                Some(Moment::Begins(place, fault, lasts)) => self.begin_fault(&fault, lasts, Some(place)),
                 Some(Moment::Ends(place)) => {
                     let of_it = |active: &&Active| active.planned == Some(place);
                     let id = self.faults.active().iter().find(of_it).map(|active| active.id);
-                    id.into_iter().for_each(|id| self.end(id));
+                    if let Some(id) = id {
+                        self.end(id);
+                    }
                 }
                 None => return,
             }
