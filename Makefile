@@ -26,6 +26,6 @@ bench: ## measure against the hand-written lower bounds
 	@scripts/setup.sh bench
 	@scripts/bench.sh
 
-docs-pictures: ## draw the pictures of README.md and docs/CATALOGUE.md anew, from the program itself
+docs-pictures: ## draw the pictures of README.md and docs/ and write their tables anew, from the program itself
 	@scripts/setup.sh pictures
 	@scripts/pictures.sh

@@ -13,9 +13,8 @@ commissioning() {
 bluez() {
     [ "${1:-}" = --samples ] && export THINGFLEET_SAMPLES=$2
     scripts/setup.sh test-ble
-    THINGFLEET_PROFILE=release THINGFLEET_CLIENTS=8 scripts/test-ble.sh -q bench.py
+    THINGFLEET_PROFILE=release scripts/test-ble.sh -q bench.py
 }
-
 
 # The dashboard is measured without a terminal; it takes --json.
 dashboard() {

@@ -11,10 +11,12 @@ mod dashboard;
 mod duration;
 mod events;
 mod failure;
+mod faults;
 mod list;
 pub(crate) mod log;
 mod man;
 mod output;
+mod plans;
 mod profile;
 mod qr;
 mod report;
@@ -36,7 +38,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  the run failed: no device came online, a device gave up, or nobody answered
-  2  bad input: the command line, a definition or a profile
+  2  bad input: the command line, a definition, a profile or a plan
   3  environment: a server, a tool, a file or a permission is missing";
 
 /// Emulates fleets of XMPP `IoT` devices that a client cannot tell from real ones.
@@ -91,12 +93,14 @@ pub(crate) enum Command {
     Run(run::RunArguments),
     /// Run the shipped demo fleet on a private server that any XMPP client can join
     Demo(run::DemoArguments),
-    /// Check definitions and profiles, and report all their mistakes
+    /// Check definitions, profiles and plans of faults, and report all their mistakes
     Check(check::CheckArguments),
     /// Print what a device would send, without any network
     Trace(trace::TraceArguments),
-    /// List the shipped definitions
+    /// List the shipped definitions, and the plans of faults
     List(list::ListArguments),
+    /// List everything that can go wrong
+    Faults(faults::FaultsArguments),
     /// Show what a definition consists of
     Show(show::ShowArguments),
     /// Print the JSON Schema of a kind of file, for editors
@@ -130,6 +134,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
         Command::Check(arguments) => check::check(&arguments, global),
         Command::Trace(arguments) => trace::trace(&arguments, global),
         Command::List(_) => list::list(global),
+        Command::Faults(arguments) => faults::faults(&arguments, global),
         Command::Show(arguments) => show::show(&arguments, global),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Qr(arguments) => qr::qr(&arguments, global),

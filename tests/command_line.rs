@@ -18,6 +18,7 @@ fn every_command_has_help_and_it_goes_to_stdout() {
         "check",
         "trace",
         "list",
+        "faults",
         "show",
         "schema",
         "qr",
@@ -48,6 +49,9 @@ fn bad_input_is_two_and_says_where() {
     );
 
     assert_eq!(thingfleet(&["run", "no-such-profile.yaml"]).status.code(), Some(2));
+    assert_eq!(thingfleet(&["run", "kitchen", "--faults", "no-such-plan"]).status.code(), Some(2));
+    assert_eq!(thingfleet(&["demo", "--faults", "commissioning-from-hell"]).status.code(), Some(2));
+    assert_eq!(thingfleet(&["faults", "no-such-fault"]).status.code(), Some(2));
     assert_eq!(thingfleet(&["show", "no-such-thing"]).status.code(), Some(2));
     assert_eq!(thingfleet(&["no-such-command"]).status.code(), Some(2));
     assert_eq!(thingfleet(&["--log", "a=b=c", "list"]).status.code(), Some(2));
@@ -56,11 +60,31 @@ fn bad_input_is_two_and_says_where() {
 #[test]
 fn all_shipped_files_are_good() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["devices", "profiles"].iter().flat_map(|name| std::fs::read_dir(root.join(name)).unwrap());
-    let files: Vec<PathBuf> = files.map(|entry| entry.unwrap().path()).collect();
+    let directories = ["devices", "profiles", "profiles/faults"].map(|name| root.join(name));
+    let files = directories.iter().flat_map(|directory| std::fs::read_dir(directory).unwrap());
+    let files: Vec<PathBuf> =
+        files.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
     let output = command().arg("check").args(&files).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout).lines().count(), files.len());
+}
+
+#[test]
+fn faults_and_plans_are_listed_for_people_and_for_programs() {
+    let library = thingfleet(&["faults", "--json"]).stdout;
+    let kinds: Vec<serde_json::Value> =
+        text(&library).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(kinds.len() >= 40, "{}", kinds.len());
+    let listed = thingfleet(&["faults"]).stdout;
+    for kind in &kinds {
+        let name = kind["fault"].as_str().unwrap();
+        assert_eq!(kind["type"], "fault");
+        assert!(text(&listed).lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}");
+        assert!(text(&thingfleet(&["faults", name]).stdout).starts_with(name));
+    }
+    assert!(text(&thingfleet(&["list"]).stdout).contains("flaky-wifi"));
+    let completions = thingfleet(&["completions", "bash"]).stdout;
+    assert!(text(&completions).contains("sensor-drift") && text(&completions).contains("--faults"));
 }
 
 #[test]

@@ -19,6 +19,9 @@ use thingfleet_device::commissioning::{
 };
 use thingfleet_schema::catalogue;
 
+/// The first keys of files, under which they are named.
+const NAMES: [&str; 3] = ["device", "fleet", "name"];
+
 #[test]
 fn the_console_shows_what_it_does() {
     let mut count = 0;
@@ -27,7 +30,9 @@ fn the_console_shows_what_it_does() {
         let directory = tempfile::tempdir().unwrap();
         for Block { text, .. } in blocks.iter().filter(|block| block.kind == "yaml") {
             let kind = text.lines().next().unwrap_or_default();
-            if let Some(name) = kind.strip_prefix("device: ").or(kind.strip_prefix("fleet: ")) {
+            if let Some(name) =
+                kind.split_once(": ").filter(|(key, _)| NAMES.contains(key)).map(|(_, name)| name)
+            {
                 let name = name.split('#').next().unwrap_or_default().trim();
                 fs::write(directory.path().join(format!("{name}.yaml")), text).unwrap();
             }

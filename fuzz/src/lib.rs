@@ -7,15 +7,23 @@ mod gatt;
 
 pub use gatt::gatt;
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 use thingfleet_device::{io::Input, ns, xml::Element};
 use thingfleet_schema::{
-    definition,
+    catalogue, definition,
     diagnostic::Diagnostics,
-    profile::{self, Surroundings},
+    plan,
+    profile::{self, Fleet, Surroundings},
     source::Memory,
 };
 use thingfleet_simulated::{OWNER, Rig, STRANGER, written};
+
+/// A fleet for plans of faults.
+static KITCHEN: LazyLock<Fleet> = LazyLock::new(|| {
+    let entry = catalogue::find_profile("kitchen").expect("it is shipped");
+    let surroundings = Surroundings { loader: &Memory::default(), environment: &|_| None };
+    profile::read(entry.path, entry.text, &surroundings).expect("shipped profiles are good")
+});
 
 /// Any stanza, or several, arriving at a device that is online, from whoever they say they are.
 pub fn stanza(data: &[u8]) {
@@ -55,7 +63,7 @@ pub fn item(data: &[u8]) {
     check_health(&mut rig);
 }
 
-/// Any file as a definition and as a profile.
+/// Any file as a definition, as a profile and as a plan of faults.
 pub fn yaml(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let loader =
@@ -63,6 +71,7 @@ pub fn yaml(data: &[u8]) {
     let surroundings = Surroundings { loader: &loader, environment: &|name| Some(name.to_owned()) };
     draw(definition::read("x.yaml", &text, &loader).err());
     draw(profile::read("x.yaml", &text, &surroundings).err());
+    draw(plan::apply("x.yaml", &text, &mut KITCHEN.clone()).err());
 }
 
 /// Any file as a recording to replay and as a list of accounts.

@@ -7,7 +7,8 @@ use thingfleet_schema::catalogue;
 fn shipped() -> impl Strategy<Value = &'static str> {
     let definitions = catalogue::all().iter().map(|entry| entry.text);
     let profiles = catalogue::profiles().iter().map(|entry| entry.text);
-    proptest::sample::select(definitions.chain(profiles).collect::<Vec<_>>())
+    let plans = catalogue::plans().iter().map(|entry| entry.text);
+    proptest::sample::select(definitions.chain(profiles).chain(plans).collect::<Vec<_>>())
 }
 
 /// Pieces that change what a file means.

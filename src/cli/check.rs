@@ -4,19 +4,19 @@ use super::{Failure, Global, output};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use thingfleet_schema::{definition, diagnostic::Diagnostics, json_schema::Kind, profile};
+use thingfleet_schema::{definition, diagnostic::Diagnostics, json_schema::Kind, plan, profile};
 
 const EXAMPLES: &str = "\
 Examples:
   thingfleet check devices/kettle.yaml
-  thingfleet check devices/*.yaml profiles/*.yaml
+  thingfleet check devices/*.yaml profiles/*.yaml profiles/faults/*.yaml
   thingfleet check --json my-thing.yaml";
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArguments {
-    /// Definitions and profiles
+    /// Definitions, profiles and plans of faults
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -56,6 +56,10 @@ fn check_one(path: &Path) -> Result<String, Diagnostics> {
             let fleet = profile::read_file(path)?;
             let devices = fleet.devices.len();
             Ok(format!("fleet {} of {devices} {}", fleet.name, plural(devices, "device")))
+        }
+        Some(Kind::Plan) => {
+            let plan = plan::read_file(path)?;
+            Ok(format!("plan {} of {} {}", plan.name, plan.faults, plural(plan.faults, "fault")))
         }
         Some(Kind::Definition) | None => {
             let definition = definition::read_file(path)?;

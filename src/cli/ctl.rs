@@ -3,6 +3,7 @@
 mod act;
 mod add;
 mod events;
+mod faults;
 mod place;
 mod table;
 mod traffic;
@@ -22,7 +23,7 @@ Examples:
   thingfleet ctl list
   thingfleet ctl inject kettle temp=95
   thingfleet ctl wait 'temp > 90 and state == online' kettle --timeout 1min
-  thingfleet ctl offline 'lamp-*'
+  thingfleet ctl fault 'lamp-*' offline --for 10s
   thingfleet ctl events --follow --json
 
 It finds the running fleet by itself; where several run, say which with --fleet. A fleet elsewhere is reached
@@ -107,6 +108,23 @@ enum Action {
     /// Let devices come back, or try again after giving up
     #[command(after_help = "Examples:\n  thingfleet ctl online '*'")]
     Online(Named),
+    /// Let something go wrong
+    #[command(after_help = "Examples:\n  thingfleet ctl fault kettle sensor-offset channel=temp amount=12 \
+        --for 1min\n  thingfleet ctl fault 'lamp-*' offline --for 10s\n  \
+        thingfleet ctl fault '*' latency delay=500ms --tag attic")]
+    Fault(faults::Begin),
+    /// End what goes wrong: all of it, a kind, or one fault
+    #[command(
+        after_help = "Examples:\n  thingfleet ctl clear '*'\n  thingfleet ctl clear kettle latency\n  \
+        thingfleet ctl clear kettle --id 3"
+    )]
+    Clear(faults::Clear),
+    /// Show what goes wrong with a device
+    #[command(after_help = "Examples:\n  thingfleet ctl faults kettle")]
+    Faults {
+        /// Name of the device
+        device: String,
+    },
     /// Add a device and switch it on
     #[command(after_help = "Examples:\n  thingfleet ctl add kettle-9 kettle --start temp=60\n  \
         thingfleet ctl add lamp-x lamp --tag attic --commissioning bluetooth")]
@@ -181,6 +199,9 @@ async fn act(client: &Client, action: &Action, global: &Global) -> Result<(), Fa
         Action::Reset(named) => act::reset(client, named, global).await?,
         Action::Offline(named) => act::offline(client, named, global).await?,
         Action::Online(named) => act::online(client, named, global).await?,
+        Action::Fault(begin) => faults::begin(client, begin, global).await?,
+        Action::Clear(clear) => faults::clear(client, clear, global).await?,
+        Action::Faults { device } => faults::faults(&client.device(device).await?, global)?,
         Action::Add(add) => table::device(&client.add(&add.device()).await?, global)?,
         Action::Remove { device } => client.remove(device).await?,
         Action::Pause => change(client, FleetChange { paused: Some(true), speed: None }, global).await?,

@@ -11,7 +11,7 @@ use thingfleet::{
     },
 };
 use thingfleet_device::jid::BareJid;
-use thingfleet_schema::profile;
+use thingfleet_schema::{plan::Plan, profile};
 
 /// Troubled devices named in a line of health; the summary names more.
 const NAMED_IN_PULSE: usize = 1;
@@ -40,6 +40,20 @@ pub(super) fn started(
     )?;
     output::line(&format!("  address      {}", control.url()))?;
     output::line(&format!("  token        {}\n", control.token().reveal()))
+}
+
+/// Tells which plans of faults the fleet meets, and how many of its devices.
+pub(super) fn plans(plans: &[Plan], profile: &profile::Fleet, global: &Global) -> io::Result<()> {
+    let all = profile.devices.len();
+    for plan in plans {
+        let Plan { name, description, faults, devices } = plan;
+        if global.json {
+            output::json(&json!({ "type": "plan", "name": name, "faults": faults, "devices": devices }))?;
+        } else {
+            output::line(&format!("faults {name}, for {devices} of {all} devices: {description}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells where the fleet is, and how to join it.

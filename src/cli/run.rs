@@ -3,12 +3,12 @@
 use super::{
     Failure, Global, dashboard, duration, events,
     failure::with_causes,
-    profile as profiles,
+    plans, profile as profiles,
     report::{self, Pulse},
     runtime,
     signals::Signals,
 };
-use clap::Args;
+use clap::{Args, ValueHint};
 use std::{
     io::{IsTerminal, Write},
     net::SocketAddr,
@@ -24,7 +24,7 @@ use thingfleet::{
     },
 };
 use thingfleet_control::client::Client;
-use thingfleet_schema::{catalogue, profile};
+use thingfleet_schema::{catalogue, plan::Plan, profile};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 /// Distance between two lines of health.
@@ -36,6 +36,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   thingfleet run profiles/kitchen.yaml
   thingfleet run kitchen --for 5min
+  thingfleet run kitchen --faults flaky-wifi --faults my-plan.yaml
   thingfleet run profiles/load-500.yaml --for 2min --json > health.jsonl
   thingfleet run kitchen --events --log info
 
@@ -47,6 +48,7 @@ const DEMO_EXAMPLES: &str = "\
 Examples:
   thingfleet demo
   thingfleet demo --for 20s
+  thingfleet demo --faults power-cut
   thingfleet demo --events
 
 It prints how to join with any XMPP client, and `thingfleet client watch kettle` works while it runs.";
@@ -82,6 +84,9 @@ struct How {
     events: bool,
     #[command(flatten)]
     look: dashboard::Look,
+    /// A plan of faults, or the name of a shipped one (`thingfleet list`); may be given several times
+    #[arg(long, value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    faults: Vec<PathBuf>,
     /// Where the control interface listens; a free port on 127.0.0.1 unless given
     #[arg(long, value_name = "ADDRESS", conflicts_with = "no_control")]
     control: Option<SocketAddr>,
@@ -91,18 +96,29 @@ struct How {
 }
 
 pub(super) fn run(arguments: &RunArguments, global: &Global) -> Result<(), Failure> {
-    let fleet = profiles::read(&arguments.profile)?;
     let named = arguments.profile.display().to_string();
-    runtime()?.block_on(live(&fleet, &named, &arguments.how, global))
+    broken(profiles::read(&arguments.profile)?, &named, &arguments.how, global)
 }
 
 pub(super) fn demo(arguments: &DemoArguments, global: &Global) -> Result<(), Failure> {
     let entry = catalogue::find_profile("demo").expect("the demo profile ships with the program");
-    runtime()?.block_on(live(&profiles::read_shipped(entry)?, "demo", &arguments.how, global))
+    broken(profiles::read_shipped(entry)?, "demo", &arguments.how, global)
+}
+
+/// Runs a fleet with the plans of faults that it is to meet.
+fn broken(mut profile: profile::Fleet, named: &str, how: &How, global: &Global) -> Result<(), Failure> {
+    let plans = plans::apply(&how.faults, &mut profile)?;
+    runtime()?.block_on(live(&profile, &plans, named, how, global))
 }
 
 /// Runs a fleet from start to summary.
-async fn live(profile: &profile::Fleet, named: &str, how: &How, global: &Global) -> Result<(), Failure> {
+async fn live(
+    profile: &profile::Fleet,
+    plans: &[Plan],
+    named: &str,
+    how: &How,
+    global: &Global,
+) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let progress = ProgressLine::new();
     let show = |step| progress.show(step);
@@ -119,6 +135,7 @@ async fn live(profile: &profile::Fleet, named: &str, how: &How, global: &Global)
     let outcome = match steered(&fleet, how).await {
         Ok(control) => {
             let told = report::started(profile, named, &fleet, control.as_ref(), global);
+            let told = told.and_then(|()| report::plans(plans, profile, global));
             let outcome = match told {
                 Ok(()) => watch(&mut fleet, control.as_ref(), events, how, global, &mut signals).await,
                 Err(error) => Err(error.into()),

@@ -27,12 +27,15 @@ enum Kind {
     Definition,
     /// What runs
     Profile,
+    /// What goes wrong
+    Plan,
 }
 
 pub(super) fn schema(arguments: &SchemaArguments) -> Result<(), Failure> {
     let kind = match arguments.kind {
         Kind::Definition => json_schema::Kind::Definition,
         Kind::Profile => json_schema::Kind::Profile,
+        Kind::Plan => json_schema::Kind::Plan,
     };
     Ok(output::line(&format!("{:#}", json_schema(kind)))?)
 }

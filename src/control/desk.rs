@@ -25,6 +25,7 @@ use thingfleet_control::{
     command::{
         ButtonAction, Command, FleetChange, NewDevice, Order, Outcome, Refusal, Selection, Wait, object,
     },
+    fault::FaultKind,
     snapshot::State,
     value::Value,
 };
@@ -85,6 +86,7 @@ impl Desk {
             }
             Action::Wait => self.wait(device, body(request).await?).await,
             Action::Command => self.command(body(request).await?).await,
+            Action::ListFaults => Ok(json(StatusCode::OK, &FaultKind::library())),
             Action::Events => {
                 let since = since(&query, request.headers())?;
                 let crew = Arc::clone(&self.crew);

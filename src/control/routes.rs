@@ -6,6 +6,7 @@ use schemars::{Schema, SchemaGenerator};
 use thingfleet_control::{
     command::{FleetChange, NewDevice, Order, Outcome, Wait},
     event::Event,
+    fault::FaultKind,
     snapshot::{Device, Entry, Fleet},
     traffic::Exchange,
 };
@@ -51,6 +52,7 @@ pub(super) enum Action {
     RemoveDevice,
     Wait,
     Command,
+    ListFaults,
     Events,
     Traffic,
     OpenApi,
@@ -69,6 +71,7 @@ impl Action {
             Self::RemoveDevice => "removeDevice",
             Self::Wait => "wait",
             Self::Command => "command",
+            Self::ListFaults => "listFaults",
             Self::Events => "events",
             Self::Traffic => "traffic",
             Self::OpenApi => "openApi",
@@ -92,7 +95,7 @@ const SINCE: Field = Field {
 };
 
 /// The table.
-pub(super) static ROUTES: [Route; 12] = [
+pub(super) static ROUTES: [Route; 13] = [
     Route {
         method: Method::GET,
         path: "/v1/fleet",
@@ -200,6 +203,18 @@ pub(super) static ROUTES: [Route; 12] = [
         meaning: "what has become of it; at least one device has done it",
         answer: Some((JSON, SchemaGenerator::subschema_for::<Outcome>)),
         refusals: &[404, 409],
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/faults",
+        action: Action::ListFaults,
+        summary: "Shows every kind of fault with its settings",
+        query: &[],
+        body: None,
+        status: 200,
+        meaning: "the kinds, in the order of the catalogue",
+        answer: Some((JSON, SchemaGenerator::subschema_for::<Vec<FaultKind>>)),
+        refusals: &[],
     },
     Route {
         method: Method::GET,

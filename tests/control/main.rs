@@ -2,6 +2,7 @@
 
 mod devices;
 mod doors;
+mod faults;
 mod feeds;
 mod stage;
 mod steering;

@@ -35,7 +35,6 @@ class Terminal:
         shell = "exec env PS1='$ ' bash --norc --noprofile"
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "-c", str(directory), shell)
         self._tmux("set-option", "-g", "status", "off")
-        self.wait("$")
 
     def _tmux(self, *arguments):
         command = ["tmux", "-L", self._socket, *arguments]
@@ -104,6 +103,7 @@ class Terminal:
 def terminal(tmp_path):
     terminal = Terminal(tmp_path)
     try:
+        terminal.wait("$")
         yield terminal
     finally:
         terminal.close()

@@ -38,6 +38,10 @@ class Control:
         """One of them."""
         return await self.ask("GET", f"/v1/devices/{name}")
 
+    async def kinds(self):
+        """The family of each kind of fault that there is, by the kind's name."""
+        return {kind["fault"]: kind["family"] for kind in await self.ask("GET", "/v1/faults")}
+
     def _ask(self, method, path, body):
         request = urllib.request.Request(self._url + path, method=method)
         request.add_header("Authorization", f"Bearer {self._token}")

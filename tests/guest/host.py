@@ -24,9 +24,8 @@ sys.path.insert(0, str(HERE.parent / "journeys"))
 from people import PASSWORD, Person  # noqa: E402
 from servers import Prosody  # noqa: E402
 
-# Of the benchmark in the guest, which has as many clients as devices at once; a test has one.
+# Of the benchmark in the guest.
 SAMPLES = int(os.environ.get("THINGFLEET_SAMPLES", 10))
-CLIENTS = int(os.environ.get("THINGFLEET_CLIENTS", 1))
 ACCOUNTS = 24 + SAMPLES
 HELLO = "Please mirror this message!"
 # Of the whole guest; tests have deadlines of their own.
@@ -88,7 +87,7 @@ def furnish(share, server, program, arguments, **settings):
     (share / "tests").write_text(
         "mkdir /kept && mount -t 9p -o trans=virtio,version=9p2000.L kept /kept 2>/dev/null || rmdir /kept\n"
         "cp /mnt/thingfleet /tmp/ && cp -r /mnt/suite /tmp/ && cd /tmp/suite\n"
-        f"THINGFLEET_BIN=/tmp/thingfleet THINGFLEET_DEADLINE=60 THINGFLEET_CLIENTS={CLIENTS} exec python3 -m pytest {shlex.join(arguments)}\n"
+        f"THINGFLEET_BIN=/tmp/thingfleet THINGFLEET_DEADLINE=60 exec python3 -m pytest {shlex.join(arguments)}\n"
     )
     for path in [share, *share.rglob("*")]:
         path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))

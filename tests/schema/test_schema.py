@@ -16,6 +16,7 @@ BINARY = os.environ.get("THINGFLEET_BIN") or (
 FILES = {
     "definition": [*ROOT.glob("devices/*.yaml"), ROOT / "tests/journeys/board.yaml"],
     "profile": list(ROOT.glob("profiles/*.yaml")),
+    "plan": list(ROOT.glob("profiles/faults/*.yaml")),
 }
 
 

@@ -156,7 +156,7 @@ impl Listing {
         };
         let by_sort = |a: usize, b: usize| match recipe.sort {
             Sort::Fleet => Ordering::Equal,
-            Sort::Name => natural(&rows[a].name, &rows[b].name),
+            Sort::Name => rows[a].rank.cmp(&rows[b].rank),
             Sort::Kind => rows[a].kind.cmp(&rows[b].kind),
             Sort::State => severity(rows[a].state).cmp(&severity(rows[b].state)),
             Sort::Events => rows[b].events.cmp(&rows[a].events),
@@ -204,40 +204,6 @@ pub(crate) const fn severity(state: thingfleet_control::snapshot::State) -> u8 {
         State::Stopped => 9,
         State::Online => 10,
     }
-}
-
-/// Compares names with the numbers in them as numbers: `lamp-9` before `lamp-10`.
-fn natural(one: &str, other: &str) -> Ordering {
-    let (mut left, mut right) = (one, other);
-    loop {
-        let (number, rest) = digits(left);
-        let (second, second_rest) = digits(right);
-        if !number.is_empty() && !second.is_empty() {
-            let value = |digits: &str| {
-                let digits = digits.trim_start_matches('0').to_owned();
-                (digits.len(), digits)
-            };
-            match value(number).cmp(&value(second)) {
-                Ordering::Equal => (left, right) = (rest, second_rest),
-                unequal => return unequal,
-            }
-            continue;
-        }
-        let (mut letters, mut second_letters) = (left.chars(), right.chars());
-        match (letters.next(), second_letters.next()) {
-            (None, None) => return one.cmp(other),
-            (letter, second) if letter == second => {
-                (left, right) = (letters.as_str(), second_letters.as_str());
-            }
-            (letter, second) => return letter.cmp(&second),
-        }
-    }
-}
-
-/// The digits at the beginning of a text, and the rest.
-fn digits(text: &str) -> (&str, &str) {
-    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-    text.split_at(end)
 }
 
 #[cfg(test)]

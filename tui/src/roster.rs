@@ -1,6 +1,6 @@
 //! All devices of a fleet in one line each, kept up to date by events.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 use thingfleet_control::{
     event::{Event, What},
     snapshot::{Entry, State},
@@ -32,6 +32,8 @@ pub struct Row {
     pub latest: Option<(String, Value)>,
     /// Events it told since it is watched.
     pub events: u64,
+    /// Its place among all names in order, numbers in them as numbers; lists are sorted too often to compare texts.
+    pub rank: usize,
     /// What filters look at: name, kind and tags, then state and trouble.
     text: String,
     /// Bytes of `text` that never change.
@@ -76,6 +78,11 @@ impl Roster {
             self.counts[place_of(row.state)] += 1;
             self.places.insert(Arc::clone(&row.name), self.rows.len());
             self.rows.push(row);
+        }
+        let mut by_name: Vec<usize> = (0..self.rows.len()).collect();
+        by_name.sort_by(|&one, &other| natural(&self.rows[one].name, &self.rows[other].name));
+        for (rank, place) in by_name.into_iter().enumerate() {
+            self.rows[place].rank = rank;
         }
     }
 
@@ -134,6 +141,7 @@ impl Row {
             trouble: None,
             latest: None,
             events: 0,
+            rank: 0,
             fixed: text.len(),
             text,
         };
@@ -161,6 +169,40 @@ impl Row {
 /// The place of a state in [`State::ALL`], which is in the order of their declaration.
 const fn place_of(state: State) -> usize {
     state as usize
+}
+
+/// Compares names with the numbers in them as numbers: `lamp-9` before `lamp-10`.
+fn natural(one: &str, other: &str) -> Ordering {
+    let (mut left, mut right) = (one, other);
+    loop {
+        let (number, rest) = digits(left);
+        let (second, second_rest) = digits(right);
+        if !number.is_empty() && !second.is_empty() {
+            let value = |digits: &str| {
+                let digits = digits.trim_start_matches('0').to_owned();
+                (digits.len(), digits)
+            };
+            match value(number).cmp(&value(second)) {
+                Ordering::Equal => (left, right) = (rest, second_rest),
+                unequal => return unequal,
+            }
+            continue;
+        }
+        let (mut letters, mut second_letters) = (left.chars(), right.chars());
+        match (letters.next(), second_letters.next()) {
+            (None, None) => return one.cmp(other),
+            (letter, second) if letter == second => {
+                (left, right) = (letters.as_str(), second_letters.as_str());
+            }
+            (letter, second) => return letter.cmp(&second),
+        }
+    }
+}
+
+/// The digits at the beginning of a text, and the rest.
+fn digits(text: &str) -> (&str, &str) {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    text.split_at(end)
 }
 
 #[cfg(test)]

@@ -117,9 +117,9 @@ pub fn bluetooth(state: &Bluetooth) -> String {
 }
 
 fn commissioning(step: &CommissioningStep) -> String {
-    let CommissioningStep { stage, step, characteristic, missing, ssid, why } = step;
+    let CommissioningStep { stage, step, characteristic, missing, ssid, why, next_step } = step;
     let missing = missing.as_ref().map(|missing| format!("missing {}", missing.join(", ")));
-    [stage, step, characteristic, &missing, ssid, why]
+    [stage, step, characteristic, &missing, ssid, why, next_step]
         .into_iter()
         .flatten()
         .cloned()

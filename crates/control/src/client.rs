@@ -8,6 +8,7 @@ pub use events::{EventStream, Told};
 
 use crate::{
     command::{FleetChange, NewDevice, Order, Outcome, Selection, Wait},
+    fault::FaultKind,
     problem::Problem,
     snapshot::{Device, Entry, Fleet},
     traffic::Exchange,
@@ -146,6 +147,14 @@ impl Client {
     /// [`ClientError`]; also if none of them has done it.
     pub async fn command(&self, order: &Order) -> Result<Outcome, ClientError> {
         self.ask(Method::POST, "/v1/commands", Some(order), PATIENCE).await
+    }
+
+    /// The kinds of faults that the fleet knows, with their settings.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn faults(&self) -> Result<Vec<FaultKind>, ClientError> {
+        self.ask(Method::GET, "/v1/faults", None::<&()>, PATIENCE).await
     }
 
     /// Waits until a condition holds over a device, and answers how the device is then.

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::Map;
 use std::collections::BTreeMap;
-use thingfleet_device::value::Secret;
+use thingfleet_device::{pattern, value::Secret};
 
 /// A command for some devices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -242,7 +242,7 @@ impl Selection {
 
     /// Whether a device is one of them.
     pub fn takes(&self, name: &str, kind: &str, tags: &[String]) -> bool {
-        self.name.as_ref().is_none_or(|pattern| matches(pattern, name))
+        self.name.as_ref().is_none_or(|wanted| pattern::takes(wanted, name))
             && (self.names.is_empty() || self.names.iter().any(|one| one == name))
             && self.kind.as_ref().is_none_or(|wanted| wanted == kind)
             && self.tag.as_ref().is_none_or(|wanted| tags.contains(wanted))
@@ -254,54 +254,9 @@ impl Selection {
     }
 }
 
-/// Whether a name is of a pattern; linear in both for the patterns people write.
-fn matches(pattern: &str, name: &str) -> bool {
-    let (mut rest, mut name) = (pattern, name);
-    // Where to go on after the last star has taken one character more.
-    let mut retry = None;
-    loop {
-        let (mut wanted, mut there) = (rest.chars(), name.chars());
-        match (wanted.next(), there.next()) {
-            (Some('*'), _) => {
-                rest = wanted.as_str();
-                retry = Some((rest, name));
-            }
-            (Some(a), Some(b)) if a == '?' || a == b => (rest, name) = (wanted.as_str(), there.as_str()),
-            (None, None) => return true,
-            _ => {
-                let Some((after_star, from)) = retry else { return false };
-                let mut skipped = from.chars();
-                if skipped.next().is_none() {
-                    return false;
-                }
-                (rest, name) = (after_star, skipped.as_str());
-                retry = Some((after_star, name));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pattern_takes_whole_names() {
-        for (pattern, name, fits) in [
-            ("kettle", "kettle", true),
-            ("kettle", "kettle-1", false),
-            ("kettle-*", "kettle-12", true),
-            ("*", "", true),
-            ("*-1", "lamp-1-1", true),
-            ("l?mp*1", "lamp-21", true),
-            ("l?mp", "lmp", false),
-            ("*a*b", "xaybz", false),
-            ("", "x", false),
-            ("?", "ü", true),
-        ] {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn everything_given_has_to_apply() {

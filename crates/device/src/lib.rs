@@ -23,6 +23,7 @@ pub mod io;
 pub mod jid;
 pub mod model;
 pub mod ns;
+pub mod pattern;
 pub mod publish;
 pub mod random;
 pub mod stream_management;

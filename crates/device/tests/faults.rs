@@ -3,10 +3,7 @@
 
 use std::time::Duration;
 use thingfleet_device::{
-    commissioning::{
-        gatt::{AttError, Characteristic},
-        journey::Stage,
-    },
+    commissioning::gatt::{AttError, Characteristic},
     condition::Condition,
     definition::{ChannelId, Security},
     fault::{

@@ -1,7 +1,8 @@
-//! The definitions and profiles that ship with the program, built into it.
+//! The definitions, profiles and plans of faults that ship with the program, built into it.
 
 use crate::{
     definition,
+    plan::{self, Plan},
     source::{LoadError, Loader},
 };
 use std::path::Path;
@@ -29,6 +30,17 @@ pub struct ProfileEntry {
     pub text: &'static str,
 }
 
+/// A shipped plan of faults.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanEntry {
+    /// Its name: `flaky-wifi`.
+    pub name: &'static str,
+    /// Its path in the repository: `profiles/faults/flaky-wifi.yaml`.
+    pub path: &'static str,
+    /// Its YAML.
+    pub text: &'static str,
+}
+
 macro_rules! shipped {
     ($entry:ident in $directory:literal: $($name:literal),* $(,)?) => {
         &[$($entry {
@@ -47,10 +59,22 @@ const DEFINITIONS: &[Entry] = shipped![Entry in "devices":
 const PROFILES: &[ProfileEntry] =
     shipped![ProfileEntry in "profiles": "demo", "kitchen", "load-500", "remote", "unboxing"];
 
+const PLANS: &[PlanEntry] = shipped![PlanEntry in "profiles/faults":
+    "bad-firmware-rollout", "commissioning-from-hell", "flaky-wifi", "hostile-neighbour", "monday-morning",
+    "power-cut", "worn-sensors",
+];
+
 impl Entry {
     /// The definition.
     pub fn definition(&self) -> Definition {
         definition::read(self.path, self.text, &Nothing).expect("tests read every shipped definition")
+    }
+}
+
+impl PlanEntry {
+    /// What it is called, and what it does.
+    pub fn plan(&self) -> Plan {
+        plan::read(self.path, self.text).expect("tests read every shipped plan")
     }
 }
 
@@ -72,6 +96,16 @@ pub fn profiles() -> &'static [ProfileEntry] {
 /// The shipped profile of that name.
 pub fn find_profile(name: &str) -> Option<&'static ProfileEntry> {
     PROFILES.iter().find(|entry| entry.name == name)
+}
+
+/// All shipped plans of faults by name.
+pub fn plans() -> &'static [PlanEntry] {
+    PLANS
+}
+
+/// The shipped plan of that name.
+pub fn find_plan(name: &str) -> Option<&'static PlanEntry> {
+    PLANS.iter().find(|entry| entry.name == name)
 }
 
 /// Shipped definitions name no other files.

@@ -3,7 +3,7 @@
 //! Two passes: the first reads what each channel is, the second how the channels depend on each other. A file with
 //! mistakes is read to its end all the same.
 
-mod behaviour;
+pub(crate) mod behaviour;
 pub(crate) mod bluetooth;
 mod channel;
 mod cycle;

@@ -1,6 +1,7 @@
-//! The keys of both kinds of file, once: the readers check against these tables and the JSON Schema is made of them.
+//! The keys of all kinds of file, once: the readers check against these tables and the JSON Schema is made of them.
 
 pub(crate) mod definition;
+pub(crate) mod fault;
 pub(crate) mod profile;
 
 /// The keys of one kind of mapping.
@@ -45,10 +46,14 @@ pub(crate) enum Shape {
     Duration,
     /// `2/min`
     Rate,
+    /// `20 %`
+    Share,
     /// `-67dBm`
     Signal,
     /// The name of a unit.
     Unit,
+    /// The name of a kind of fault.
+    Fault,
     /// A number, truth value or text.
     Scalar,
     /// `[min, max]`

@@ -1,10 +1,11 @@
-//! JSON Schema (draft 2020-12) of both kinds of file, for editors. Made of the tables the readers check against.
+//! JSON Schema (draft 2020-12) of all kinds of file, for editors. Made of the tables the readers check against.
 
 use crate::{
     definition::unit_names,
-    grammar::{Shape, Table, definition::DEFINITION, profile::PROFILE},
+    grammar::{Shape, Table, definition::DEFINITION, fault::PLAN, profile::PROFILE},
 };
 use serde_json::{Map, Value, json};
+use thingfleet_device::fault::catalogue::CATALOGUE;
 
 /// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,16 +14,22 @@ pub enum Kind {
     Definition,
     /// A fleet profile.
     Profile,
+    /// A plan of faults.
+    Plan,
 }
 
 impl Kind {
-    /// The kind of the file with this text, judged by its keys `device` and `fleet` at the left margin.
+    /// The kind of the file with this text, judged by its keys at the left margin. `faults` may stand in a profile as
+    /// well, so it makes a plan only where there is nothing else.
     pub fn of(text: &str) -> Option<Self> {
-        text.lines().find_map(|line| match line.split_once(':')?.0 {
+        let mut kinds = text.lines().filter_map(|line| match line.split_once(':')?.0 {
             "device" | "sensors" | "actuators" => Some(Self::Definition),
             "fleet" | "groups" => Some(Self::Profile),
+            "name" | "faults" => Some(Self::Plan),
             _ => None,
-        })
+        });
+        let first = kinds.next()?;
+        kinds.find(|kind| first == Self::Plan && *kind != Self::Plan).or(Some(first))
     }
 }
 
@@ -31,6 +38,7 @@ pub fn json_schema(kind: Kind) -> Value {
     let (table, title) = match kind {
         Kind::Definition => (&DEFINITION, "Thingfleet device definition"),
         Kind::Profile => (&PROFILE, "Thingfleet fleet profile"),
+        Kind::Plan => (&PLAN, "Thingfleet plan of faults"),
     };
     let mut schema = of_table(table);
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
@@ -64,8 +72,12 @@ fn of_shape(shape: &Shape) -> Value {
         Shape::Rate => {
             json!({ "type": "string", "pattern": "^[0-9.]+ ?/ ?(s|min|h)$", "examples": ["0.5/s", "2/min"] })
         }
+        Shape::Share => {
+            json!({ "type": "string", "pattern": "^[0-9.]+ ?%$", "examples": ["20 %"] })
+        }
         Shape::Signal => json!({ "type": "string", "pattern": "^-?[0-9]+ ?dBm$", "examples": ["-50dBm"] }),
         Shape::Unit => json!({ "enum": unit_names().collect::<Vec<_>>() }),
+        Shape::Fault => json!({ "enum": CATALOGUE.iter().map(|entry| entry.id).collect::<Vec<_>>() }),
         Shape::Scalar => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Range => {
             json!({ "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 })
@@ -87,8 +99,11 @@ mod tests {
     fn the_kind_of_a_file_is_seen_from_its_first_keys() {
         assert_eq!(Kind::of("# a kettle\ndevice: kettle\n"), Some(Kind::Definition));
         assert_eq!(Kind::of("fleet: demo\n"), Some(Kind::Profile));
+        assert_eq!(Kind::of("name: storm\nfaults: []\n"), Some(Kind::Plan));
+        assert_eq!(Kind::of("faults: []\nfleet: demo\n"), Some(Kind::Profile));
         assert_eq!(Kind::of("hello: world\n"), None);
         assert!(catalogue::all().iter().all(|entry| Kind::of(entry.text) == Some(Kind::Definition)));
         assert!(catalogue::profiles().iter().all(|entry| Kind::of(entry.text) == Some(Kind::Profile)));
+        assert!(catalogue::plans().iter().all(|entry| Kind::of(entry.text) == Some(Kind::Plan)));
     }
 }

@@ -111,6 +111,27 @@ pub(crate) fn rate(text: &str) -> Result<f64, QuantityError> {
     }
 }
 
+/// Reads `20 %` or `20%` as 0.2; from 0 to 100.
+pub(crate) fn share(text: &str) -> Result<f64, QuantityError> {
+    const EXAMPLES: &str = "write a share as 20 %, from 0 % to 100 %";
+    let Some(number) = text.trim().strip_suffix('%') else {
+        let help = match text.trim().parse::<f64>() {
+            // Both could be meant, and they are far apart.
+            Ok(number) if number > 0.0 && number <= 1.0 => {
+                format!("write `{} %`, or `{number} %` if that is meant", number * 100.0)
+            }
+            Ok(number) => format!("write `{number} %`"),
+            Err(_) => EXAMPLES.to_owned(),
+        };
+        return error(format!("`{text}` has no `%`"), help);
+    };
+    match number.trim_end().parse::<f64>() {
+        Ok(number) if (0.0..=100.0).contains(&number) => Ok(number / 100.0),
+        Ok(_) => error(format!("`{text}` is out of range"), EXAMPLES),
+        Err(_) => error(format!("`{text}` is no share"), EXAMPLES),
+    }
+}
+
 /// Reads `-67dBm`: the strength of a radio signal, from -120 to 0.
 pub(crate) fn signal(text: &str) -> Result<i8, QuantityError> {
     const EXAMPLES: &str = "write a signal as -50dBm (good) to -90dBm (hardly there)";
@@ -177,6 +198,15 @@ mod tests {
     fn a_spoken_duration_reads_back() {
         for text in ["1d2h", "1h30min", "250ms", "1min30s"] {
             assert_eq!(spoken(duration(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn shares_are_read_with_their_sign() {
+        assert_eq!((share("20 %"), share("0.5%"), share("100%")), (Ok(0.2), Ok(0.005), Ok(1.0)));
+        for (text, advice) in [("20", "`20 %`"), ("0.2", "`20 %`"), ("101 %", "100 %"), ("a %", "20 %")] {
+            let error = share(text).unwrap_err();
+            assert!(error.help.contains(advice), "{text}: {error:?}");
         }
     }
 

@@ -2,10 +2,16 @@
 
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
-use thingfleet_device::unit::Unit;
+use thingfleet_device::{
+    commissioning::gatt::Characteristic,
+    definition::Role,
+    fault::catalogue::{CATALOGUE, Family, Parameter},
+    unit::Unit,
+};
 use thingfleet_schema::{
-    definition,
+    catalogue, definition,
     json_schema::{Kind, json_schema},
+    plan,
     profile::{self, Surroundings},
     source::Memory,
 };
@@ -64,7 +70,7 @@ fn every_yaml_block_of_the_guides_is_read() {
         _ => None,
     };
     let mut count = 0;
-    for name in ["DEFINITIONS.md", "PROFILES.md", "../README.md"] {
+    for name in ["DEFINITIONS.md", "PROFILES.md", "FAULTS.md", "../README.md"] {
         for (line, part, text) in blocks(&guide(name)) {
             let text = whole(&part, &text);
             let place = format!("docs/{name}:{line}");
@@ -74,7 +80,8 @@ fn every_yaml_block_of_the_guides_is_read() {
                     profile::read(&place, &text, &Surroundings { loader: &loader, environment: &environment })
                         .err()
                 }
-                None => panic!("{place} is neither a definition nor a profile"),
+                Some(Kind::Plan) => plan::read(&place, &text).err(),
+                None => panic!("{place} is no file that the program reads"),
             };
             if let Some(mistakes) = result {
                 panic!("\n{}", mistakes.render(false, 120));
@@ -106,14 +113,110 @@ fn keys(schema: &Value, found: &mut BTreeSet<String>) {
 
 #[test]
 fn the_guides_name_every_key() {
-    for (kind, name) in [(Kind::Definition, "DEFINITIONS.md"), (Kind::Profile, "PROFILES.md")] {
-        let guide = guide(name);
+    for (kind, name) in
+        [(Kind::Definition, "DEFINITIONS.md"), (Kind::Profile, "PROFILES.md"), (Kind::Plan, "FAULTS.md")]
+    {
+        // Profiles have faults, too, and their own page tells of those.
+        let guide = if kind == Kind::Profile { guide(name) + &guide_of_faults() } else { guide(name) };
         let mut found = BTreeSet::new();
         keys(&json_schema(kind), &mut found);
         let words: BTreeSet<&str> =
             guide.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).collect();
         let missing: Vec<_> = found.iter().filter(|key| !words.contains(key.as_str())).collect();
         assert!(missing.is_empty(), "docs/{name} does not tell of {missing:?}");
+    }
+}
+
+/// What stands before the part of docs/FAULTS.md that is made from the program.
+const MADE: &str = "<!-- From here on the page is made from the program; see CONTRIBUTING.md. -->\n";
+
+/// Shipped plans and kinds of faults as they stand in docs/FAULTS.md.
+fn kinds_of_faults() -> String {
+    let plans = catalogue::plans()
+        .iter()
+        .map(|entry| format!("| [`{}`](../{}) | {} |\n", entry.name, entry.path, entry.plan().description));
+    let mut page = vec!["\n## Shipped plans\n\n| plan | |\n|---|---|\n".to_owned()];
+    page.extend(plans);
+    for family in Family::ALL {
+        let head = "| fault | what a client sees | settings, as they are unless given |\n|---|---|---|\n";
+        page.push(format!("\n## {}\n\n{head}", family.title()));
+        page.extend(CATALOGUE.iter().filter(|entry| entry.family == family).map(|entry| {
+            let settings: Vec<_> = entry.parameters.iter().map(setting).collect();
+            let at_once = if entry.is_instant { " (over at once)" } else { "" };
+            format!("| `{}`{at_once} | {} | {} |\n", entry.id, entry.effect, settings.join("; "))
+        }));
+    }
+    page.concat()
+}
+
+/// What a setting is unless it is given, what it says, and what it may be.
+fn setting(parameter: &Parameter) -> String {
+    let (default, what) = match parameter {
+        Parameter::Channel(Some(Role::Sensor)) => ("all".to_owned(), "which sensor".to_owned()),
+        Parameter::Channel(Some(Role::Actuator)) => ("all".to_owned(), "which actuator".to_owned()),
+        Parameter::Channel(None) => ("all".to_owned(), "which sensor or actuator".to_owned()),
+        Parameter::Amount { min, max, default, unit, help } if max.abs() < 1e9 => {
+            (default.to_string(), format!("{help}; {min} to {max} {unit}"))
+        }
+        Parameter::Amount { default, unit, help, .. } => (default.to_string(), format!("{help}; in {unit}")),
+        Parameter::Delay { min, max, default, help } => {
+            (span(*default), format!("{help}; {} to {}", span(*min), span(*max)))
+        }
+        Parameter::Jitter { max, default, help } => (span(*default), format!("{help}; up to {}", span(*max))),
+        Parameter::Share { default, help } => (format!("{} %", default * 100.0), (*help).to_owned()),
+        Parameter::Direction => ("`both`".to_owned(), "or `in`, `out`, as the device sees it".to_owned()),
+        Parameter::Characteristic => {
+            let written = Characteristic::ALL.into_iter().filter(|one| one.is_writable());
+            let words: Vec<_> = written.map(|one| one.name().to_lowercase().replace(' ', "-")).collect();
+            ("any".to_owned(), format!("`{}`", words.join("`, `")))
+        }
+        Parameter::Text { default, options: [], help } => (format!("`{default}`"), (*help).to_owned()),
+        Parameter::Text { default, options, help } => {
+            (format!("`{default}`"), format!("{help}; `{}`", options.join("`, `")))
+        }
+    };
+    format!("`{}` {default} ({what})", parameter.name())
+}
+
+/// A span of time in its largest unit.
+fn span(seconds: f64) -> String {
+    let units = [(31_536_000.0, " years"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s")];
+    let unit = units.iter().find(|(length, _)| seconds >= *length && seconds % length == 0.0);
+    match unit {
+        Some((length, name)) => format!("{}{name}", seconds / length),
+        None if seconds == 0.0 => "0s".to_owned(),
+        None => format!("{}ms", seconds * 1000.0),
+    }
+}
+
+/// With `THINGFLEET_WRITE_DOCS` set it writes that part.
+#[test]
+fn the_guide_to_faults_has_every_kind_as_the_catalogue_has_it() {
+    let guide = guide_of_faults();
+    let (start, made) = guide.split_once(MADE).unwrap();
+    if std::env::var_os("THINGFLEET_WRITE_DOCS").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/FAULTS.md");
+        return fs::write(path, [start, MADE, &kinds_of_faults()].concat()).unwrap();
+    }
+    for (there, wanted) in made.lines().zip(kinds_of_faults().lines()) {
+        assert_eq!(there, wanted, "run `make docs-pictures`");
+    }
+    assert_eq!(made, kinds_of_faults(), "run `make docs-pictures`");
+}
+
+fn guide_of_faults() -> String {
+    guide("FAULTS.md")
+}
+
+#[test]
+fn the_guide_to_faults_names_every_phase() {
+    let guide = guide_of_faults();
+    let schema = json_schema(Kind::Plan);
+    let fault = &schema["properties"]["faults"]["items"]["properties"];
+    for word in fault["during"]["enum"].as_array().unwrap() {
+        let word = word.as_str().unwrap();
+        let last = word.rsplit('.').next().unwrap().trim_start_matches("write-");
+        assert!(guide.contains(&format!("`{word}`")) || guide.contains(&format!("`{last}`")), "{word}");
     }
 }
 

@@ -5,6 +5,7 @@ use thingfleet_schema::{
     definition,
     diagnostic::Diagnostics,
     json_schema::Kind,
+    plan,
     profile::{self, Surroundings},
     source::Memory,
 };
@@ -32,6 +33,7 @@ fn mistakes(name: &str, text: &str) -> Option<Diagnostics> {
         Some(Kind::Profile) => {
             profile::read(name, text, &Surroundings { loader: &loader, environment: &|_| None }).err()
         }
+        Some(Kind::Plan) => plan::read(name, text).err(),
         Some(Kind::Definition) | None => definition::read(name, text, &loader).err(),
     }
 }
@@ -66,7 +68,8 @@ fn a_file_that_is_no_readable_text_is_refused_as_a_whole() {
     for (name, expected, bytes) in cases {
         let path = directory.join(name);
         fs::write(&path, bytes).unwrap();
-        for mistakes in [definition::read_file(&path).unwrap_err(), profile::read_file(&path).unwrap_err()] {
+        let (definition, profile) = (definition::read_file(&path), profile::read_file(&path));
+        for mistakes in [definition.unwrap_err(), profile.unwrap_err(), plan::read_file(&path).unwrap_err()] {
             let shown = mistakes.to_string();
             assert!(shown.contains(expected), "{name}: {shown}");
         }

@@ -93,7 +93,12 @@ pub(super) async fn online(client: &Client, devices: &Named, global: &Global) ->
 }
 
 /// Has devices do something and prints what has become of it; fails if not all of them have done it.
-async fn order(client: &Client, devices: &Named, command: Command, global: &Global) -> Result<(), Failure> {
+pub(super) async fn order(
+    client: &Client,
+    devices: &Named,
+    command: Command,
+    global: &Global,
+) -> Result<(), Failure> {
     let outcome = client.command(&Order { devices: devices.into(), command }).await?;
     if global.json {
         print_json("outcome", &outcome)?;

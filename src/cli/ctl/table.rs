@@ -1,6 +1,6 @@
 //! Fleets and devices as tables for people, and as JSON for programs.
 
-use super::{Global, print_json};
+use super::{Global, faults::settings, print_json};
 use crate::cli::output;
 use std::io;
 use thingfleet_control::snapshot::{Bluetooth, Channel, Colour, Device, Fleet, Source};
@@ -71,6 +71,9 @@ pub(super) fn device(device: &Device, global: &Global) -> io::Result<()> {
     if device.lag_seconds > 0.0 {
         output::line(&format!("  lag        {:.0} s behind the fleet's speed", device.lag_seconds))?;
     }
+    for active in &device.faults {
+        output::line(format!("  fault      {} {}", active.fault.fault, settings(&active.fault)).trim_end())?;
+    }
     let mut rows = vec![["  CHANNEL", "VALUE", "SOURCE", "AGE"].map(str::to_owned)];
     rows.extend(device.channels.iter().map(|channel| {
         let symbol = channel.unit.as_deref().and_then(Unit::from_name).map_or("", Unit::symbol);
@@ -100,7 +103,7 @@ fn peripheral(bluetooth: &Bluetooth) -> String {
 }
 
 /// Prints rows in columns.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> io::Result<()> {
+pub(super) fn aligned<const N: usize>(rows: &[[String; N]]) -> io::Result<()> {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
     for row in rows {

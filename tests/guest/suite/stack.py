@@ -26,11 +26,10 @@ from pathlib import Path
 from dbus_fast import BusType, Message, MessageFlag, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-# Eight for devices, and one for the client, or one for each of several.
+# Eight for devices, and one for the client.
 DEVICES = [f"hci{number}" for number in range(8)]
-CLIENTS = [f"hci{len(DEVICES) + number}" for number in range(int(os.environ.get("THINGFLEET_CLIENTS", 1)))]
-CLIENT = CLIENTS[0]
-CONTROLLERS = len(DEVICES) + len(CLIENTS)
+CLIENT = "hci8"
+CONTROLLERS = len(DEVICES) + 1
 PLUGGED = 5
 DEADLINE = 40.0
 BUS_SOCKET = Path("/run/dbus/system_bus_socket")

@@ -148,12 +148,11 @@ async def test_the_commissioner_is_a_client_on_bluetoothd_too(
     await stack.forget(CLIENT, address)
 
 
-async def commissioner(code, owner, password, home, adapter=CLIENT, *more):
-    """Runs `thingfleet commission` on a client's adapter; gives exit code, what it told, and its complaints."""
+async def commissioner(code, owner, password, home):
+    """Runs `thingfleet commission` on the client's adapter; gives exit code, what it told, and its complaints."""
     process = await asyncio.create_subprocess_exec(
-        *(str(programs.binary()), "commission", "--json", "--adapter", adapter, code, "--ssid", NETWORK[0]),
+        *(str(programs.binary()), "commission", "--json", "--adapter", CLIENT, code, "--ssid", NETWORK[0]),
         *("--owner", owner, "--host", SETTINGS["host"], "--port", str(SETTINGS["port"]), "--ca-file", "/mnt/ca.crt"),
-        *more,
         env={
             **os.environ,
             "HOME": str(home),

@@ -353,8 +353,8 @@ pub static CATALOGUE: [Entry; 62] = [
         parameters: &[
             Parameter::Channel(Some(Role::Sensor)),
             Parameter::Amount {
-                min: -1_000_000_000.0,
-                max: 1_000_000_000.0,
+                min: -1e9,
+                max: 1e9,
                 default: 1.0,
                 unit: "the channel's unit a minute",
                 help: "by how much more each minute",
@@ -371,8 +371,8 @@ pub static CATALOGUE: [Entry; 62] = [
         parameters: &[
             Parameter::Channel(Some(Role::Sensor)),
             Parameter::Amount {
-                min: -1_000_000_000.0,
-                max: 1_000_000_000.0,
+                min: -1e9,
+                max: 1e9,
                 default: 5.0,
                 unit: "the channel's unit",
                 help: "by how much",
@@ -389,8 +389,8 @@ pub static CATALOGUE: [Entry; 62] = [
         parameters: &[
             Parameter::Channel(Some(Role::Sensor)),
             Parameter::Amount {
-                min: -1_000_000_000.0,
-                max: 1_000_000_000.0,
+                min: -1e9,
+                max: 1e9,
                 default: 50.0,
                 unit: "the channel's unit",
                 help: "by how much",
@@ -409,7 +409,7 @@ pub static CATALOGUE: [Entry; 62] = [
             Parameter::Channel(Some(Role::Sensor)),
             Parameter::Amount {
                 min: 0.0,
-                max: 1_000_000_000.0,
+                max: 1e9,
                 default: 2.0,
                 unit: "the channel's unit",
                 help: "standard deviation",
@@ -435,8 +435,8 @@ pub static CATALOGUE: [Entry; 62] = [
         parameters: &[
             Parameter::Channel(Some(Role::Sensor)),
             Parameter::Amount {
-                min: -1_000_000_000.0,
-                max: 1_000_000_000.0,
+                min: -1e9,
+                max: 1e9,
                 default: 0.0,
                 unit: "the channel's unit",
                 help: "the value; 0 stands for ten times the largest one",
@@ -479,7 +479,7 @@ pub static CATALOGUE: [Entry; 62] = [
         effect: "Values carry the delay stamp (XEP-0203) of a time long gone.",
         parameters: &[
             Parameter::Channel(None),
-            Parameter::Delay { min: 1.0, max: 315_360_000.0, default: 86400.0, help: "how long ago" },
+            Parameter::Delay { min: 1.0, max: 3.1536e8, default: 86_400.0, help: "how long ago" },
         ],
         is_instant: false,
     },
@@ -543,8 +543,8 @@ pub static CATALOGUE: [Entry; 62] = [
         parameters: &[
             Parameter::Channel(Some(Role::Actuator)),
             Parameter::Amount {
-                min: -1_000_000_000.0,
-                max: 1_000_000_000.0,
+                min: -1e9,
+                max: 1e9,
                 default: 1.0,
                 unit: "the channel's unit",
                 help: "how far off a number is",
@@ -623,8 +623,8 @@ pub static CATALOGUE: [Entry; 62] = [
         title: "The clock is wrong",
         effect: "Entity time (XEP-0202) and stamps are off.",
         parameters: &[Parameter::Amount {
-            min: -1_000_000_000.0,
-            max: 1_000_000_000.0,
+            min: -1e9,
+            max: 1e9,
             default: 3600.0,
             unit: "s",
             help: "by how much, ahead of the true time",
@@ -696,7 +696,7 @@ pub static CATALOGUE: [Entry; 62] = [
         effect: "Bytes go through one after the other.",
         parameters: &[Parameter::Amount {
             min: 16.0,
-            max: 1_000_000_000.0,
+            max: 1e9,
             default: 256.0,
             unit: "B/s",
             help: "most bytes a second, each way",
@@ -849,7 +849,7 @@ pub static CATALOGUE: [Entry; 62] = [
             Parameter::Amount {
                 min: 1024.0,
                 max: 262_144.0,
-                default: 16384.0,
+                default: 16_384.0,
                 unit: "B",
                 help: "how many bytes",
             },

@@ -170,6 +170,11 @@ impl Context<'_> {
         self.quantity(node, "a rate", quantity::rate)
     }
 
+    /// A share such as `20 %`, from 0 to 1.
+    pub(crate) fn share(&mut self, node: &Node) -> Option<f64> {
+        self.quantity(node, "a share", quantity::share)
+    }
+
     /// A time of day in a key, as seconds since midnight.
     pub(crate) fn time_of_day(&mut self, entry: &Entry) -> Option<u32> {
         match quantity::time_of_day(&entry.key) {

@@ -10,7 +10,7 @@ use crate::{
     yaml::{Content, Entry, Node},
 };
 use thingfleet_device::{
-    condition::{Condition, ConditionErrorKind},
+    condition::{Condition, ConditionError, ConditionErrorKind},
     definition::{Behaviour, Channel, Kind, Range, Role, Source},
 };
 
@@ -151,12 +151,38 @@ fn cases(
 }
 
 /// Reads a condition, with the complaint at the very word that is wrong.
-pub(super) fn condition(context: &mut Context, node: &Node, channels: &[Channel]) -> Option<Condition> {
+pub(crate) fn condition(context: &mut Context, node: &Node, channels: &[Channel]) -> Option<Condition> {
     let text = context.scalar(node, "a condition such as `temp >= 100`")?;
-    let error = match Condition::parse(text, channels) {
-        Ok(condition) => return Some(condition),
-        Err(error) => error,
-    };
+    match Condition::parse(text, channels) {
+        Ok(condition) => Some(condition),
+        Err(error) => {
+            misread(context, node, text, &error, channels);
+            None
+        }
+    }
+}
+
+/// Whether a condition is one as far as that can be seen without knowing the channels; complains if it is not.
+pub(crate) fn is_sound(context: &mut Context, node: &Node, text: &str) -> bool {
+    let Err(error) = Condition::parse(text, &[]) else { return true };
+    match &error.kind {
+        ConditionErrorKind::UnknownName(_)
+        | ConditionErrorKind::UnknownOption { .. }
+        | ConditionErrorKind::WrongType { .. } => true,
+        ConditionErrorKind::Expected(_)
+        | ConditionErrorKind::Empty
+        | ConditionErrorKind::TooLong
+        | ConditionErrorKind::TooDeep
+        | ConditionErrorKind::OpenQuote
+        | ConditionErrorKind::UnknownSymbol(_) => {
+            misread(context, node, text, &error, &[]);
+            false
+        }
+    }
+}
+
+/// Complains about a text that is no condition.
+fn misread(context: &mut Context, node: &Node, text: &str, error: &ConditionError, channels: &[Channel]) {
     // In a text without escapes and line breaks the place in the text is the place in the file.
     let written = context.written(node.span);
     let inner = written.find(text).filter(|_| !text.is_empty());
@@ -192,7 +218,6 @@ pub(super) fn condition(context: &mut Context, node: &Node, channels: &[Channel]
         }
     };
     context.mistake(span, error.to_string()).label(label).maybe_help(help);
-    None
 }
 
 fn symbol_help(symbol: Option<char>) -> &'static str {

@@ -1,6 +1,6 @@
 //! The keys of a fleet profile.
 
-use super::{Key, Shape, Table, definition::ACTUATOR_MODES, optional, required};
+use super::{Key, Shape, Table, definition::ACTUATOR_MODES, fault::FAULTS, optional, required};
 use Shape::{
     Boolean, Duration, Either, Integer, List, Map, Number, Scalar, Signal, Table as Of, Text, Words,
 };
@@ -66,6 +66,7 @@ pub(crate) const PROFILE: Table = Table {
         ACTUATOR_MODE,
         TAGS,
         required("groups", List(&Of(&GROUP)), "the devices"),
+        optional("faults", FAULTS, "what goes wrong with them, and when"),
     ],
 };
 

@@ -4,6 +4,7 @@ use super::{Accounts, Device, Fleet, Server, accounts, group, people::Defaults, 
 use crate::{
     context::{Context, Fields},
     diagnostic::Diagnostics,
+    fault,
     grammar::profile::{MOST_DEVICES, PROFILE},
     source::{Disk, Loader, text},
     yaml::{self, Node},
@@ -78,6 +79,13 @@ fn lower(context: &mut Context, root: &Node, surroundings: &Surroundings) -> Opt
     };
     if let Some(server) = &server {
         check_greetings(context, fields, server, &devices);
+    }
+    if let Some(node) = fields.get("faults") {
+        let entries = fault::read(context, node);
+        // With groups missing, faults would seem to be for nobody.
+        if let (true, Some(seed)) = (complete, seed) {
+            fault::give(context, &entries, &mut devices, seed, "");
+        }
     }
     Some(Fleet {
         name: name?,
