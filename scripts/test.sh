@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every test there is: Rust, the riscv32 trace in QEMU, the editors' schema, the journeys of an independent client on
-# both servers and over Bluetooth, the control interface against its own document, the dashboard in a terminal, and a
-# fleet of five hundred.
+# both servers and over Bluetooth, the control interface against its own document, the dashboard in a terminal, every
+# fault as clients see it, and a fleet of five hundred.
 # Goes through all of them whatever fails, and prints the closing line of each runner again at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,6 +55,7 @@ if cargo build --bin thingfleet && cargo build --package thingfleet-tui --exampl
     run bluetooth .venv/bin/python -m pytest -q -n 4 --dist worksteal tests/bluetooth
     run control .venv/bin/python -m pytest -q tests/control
     run dashboard .venv/bin/python -m pytest -q tests/dashboard
+    run faults .venv/bin/python -m pytest -q tests/faults
     run fleet .venv/bin/python -m pytest -q tests/fleet
 else
     failed+=(journeys)
@@ -68,7 +69,7 @@ else
     cargo_closing rust
 fi
 closing riscv32 .
-for name in schema prosody ejabberd bluetooth control dashboard fleet; do
+for name in schema prosody ejabberd bluetooth control dashboard faults fleet; do
     [ ! -e "$logs/$name" ] || closing $name '(passed|failed|error).* in [0-9]'
 done
 if [ ${#failed[@]} -gt 0 ]; then

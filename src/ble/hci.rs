@@ -131,7 +131,7 @@ impl Body for Device {
         self.port.reads().tell(characteristic);
     }
 
-    async fn write(&mut self, write: Write) -> Result<(), AttError> {
+    async fn write(&mut self, write: Write) -> Option<Result<(), AttError>> {
         self.port.write(write).await
     }
 

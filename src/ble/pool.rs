@@ -250,7 +250,7 @@ mod tests {
                             port.client_connected().await;
                             let characteristic = Characteristic::Ssid;
                             let write = Write { characteristic, value: b"home".to_vec(), encrypted: false };
-                            assert_eq!(port.write(write).await, Ok(()));
+                            assert_eq!(port.write(write).await, Some(Ok(())));
                             port.client_gone().await;
                         }
                     }

@@ -101,15 +101,12 @@ impl Port {
         self.tell(RadioEvent::PairingFailed(why)).await;
     }
 
-    /// Hands in a whole value, and waits for the answer.
-    ///
-    /// # Errors
-    /// What the client is to be told.
-    pub(super) async fn write(&self, write: Write) -> Result<(), AttError> {
+    /// Hands in a whole value, and waits for what the client is to be told: nothing where the device sends it away
+    /// instead, or is switched off with the write on its desk. The order that says so follows.
+    pub(super) async fn write(&self, write: Write) -> Option<Result<(), AttError>> {
         let (answer, answered) = oneshot::channel();
         self.tell(RadioEvent::Write(write, answer)).await;
-        // The device was switched off with the write on its desk.
-        answered.await.unwrap_or(Err(AttError::WriteNotPermitted))
+        answered.await.ok()
     }
 
     /// The way to tell of reads, for those that are answered elsewhere.

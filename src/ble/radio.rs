@@ -82,8 +82,9 @@ impl Radio {
         }
     }
 
-    /// Sends the client away.
-    pub fn disconnect_client(&self) {
+    /// Sends the client away; a write of its that waits for an answer gets none.
+    pub fn disconnect_client(&mut self) {
+        self.unanswered = None;
         if let Some(running) = &self.running {
             running.order(Order::DisconnectClient);
         }

@@ -72,14 +72,17 @@ impl Impaired {
         Self { inner, shape, incoming: Road::default(), outgoing: Road::default(), is_at_end: false }
     }
 
-    /// Passes on what has arrived on the way out; ready when nothing is left.
+    /// Passes on what has arrived on the way out; ready when nothing is left. Nothing is late any more once the link
+    /// is as it should be.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let is_blocked = hole(&self.shape.get(), Direction::goes_out);
+        let link = self.shape.get();
         while !self.outgoing.parcels.is_empty() {
-            if is_blocked {
+            if hole(&link, Direction::goes_out) {
                 return Poll::Pending;
             }
-            ready!(self.outgoing.poll_arrival(cx));
+            if shapes_bytes(&link) {
+                ready!(self.outgoing.poll_arrival(cx));
+            }
             let Some((_, parcel)) = self.outgoing.parcels.front_mut() else { break };
             let count = ready!(Pin::new(&mut self.inner).poll_write(cx, parcel))?;
             if count == 0 {
@@ -169,7 +172,9 @@ impl AsyncRead for Impaired {
         }
         self.fetch(cx, &link)?;
         let incoming = &mut self.incoming;
-        ready!(incoming.poll_arrival(cx));
+        if shapes_bytes(&link) {
+            ready!(incoming.poll_arrival(cx));
+        }
         let Some((_, parcel)) = incoming.parcels.front_mut() else {
             return if self.is_at_end { Poll::Ready(Ok(())) } else { Poll::Pending };
         };
@@ -257,6 +262,18 @@ mod tests {
         let took = begun.elapsed();
         assert!((2900..=3100).contains(&took.as_millis()), "{took:?}");
         server.read_exact(&mut [0; 3000]).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_on_its_way_arrives_at_once_when_the_link_is_well_again() {
+        let (mut device, mut server, shape) =
+            impaired(Impairments { bandwidth: Some(16), ..Impairments::default() });
+        device.write_all(&[7; 3000]).await.unwrap();
+        shape.set(Impairments::default());
+        let begun = Instant::now();
+        device.flush().await.unwrap();
+        server.read_exact(&mut [0; 3000]).await.unwrap();
+        assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

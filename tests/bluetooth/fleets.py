@@ -47,6 +47,7 @@ bluetooth:
   notify: {notify}
   setup_done: {setup_done}
   idle: {idle}
+  mirror: {mirror}
   session: {session}
   join_attempts: 1
 """
@@ -79,11 +80,13 @@ class Fleet(programs.Program):
         setup_done="same-service",
         title="Thing in a box",
         idle="1min",
+        mirror="10min",
         session="2min",
         network=NETWORK,
     ):
         settings = {"security": security, "notify": str(notify).lower(), "setup_done": setup_done}
-        text = DEFINITION.format(name=title, idle=idle, session=session, **settings)
+        spans = {"idle": idle, "mirror": mirror, "session": session}
+        text = DEFINITION.format(name=title, **settings, **spans)
         (directory / "thing.yaml").write_text(text)
         adapters = adapters or f"{{ virtual: '127.0.0.1:{air.port}' }}"
         ssid, password = network

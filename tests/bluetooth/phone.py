@@ -88,10 +88,13 @@ class Phone:
 
     async def connect(self, address, mtu=247, deadline=DEADLINE):
         """Connects, agrees on an MTU and discovers everything, as a Client."""
-        connection = await self._device.connect(hci.Address(address), timeout=deadline)
-        client = Client(self, connection)
+        client = await self.link(address, deadline)
         await client.discover(mtu)
         return client
+
+    async def link(self, address, deadline=DEADLINE):
+        """Connects, and asks nothing yet."""
+        return Client(self, await self._device.connect(hci.Address(address), timeout=deadline))
 
 
 class Client:

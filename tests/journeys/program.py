@@ -26,7 +26,18 @@ def binary():
     return Path(os.environ.get("CARGO_TARGET_DIR", root / "target")) / "debug" / "thingfleet"
 
 
-def profile(server, name, *, owners=(), domain=None, ca_file=None, account=None, count=None, **settings):
+def profile(
+    server,
+    name,
+    *,
+    owners=(),
+    domain=None,
+    ca_file=None,
+    account=None,
+    count=None,
+    definition=DEFINITION,
+    **settings,
+):
     """Text of a fleet profile with one board, or with `count` of them, named `NAME-1` and so on.
 
     `account` is (jid, password); without it accounts are registered. `domain` and `ca_file` are the server's where
@@ -40,7 +51,7 @@ def profile(server, name, *, owners=(), domain=None, ca_file=None, account=None,
         f"ca_file: '{ca_file or server.ca_file}' }}",
         f"owners: [{', '.join(owners)}]",
         "groups:",
-        f"  - {{ definition: '{DEFINITION}', names: {names} }}",
+        f"  - {{ definition: '{definition}', names: {names} }}",
     ]
     if account is None:
         lines.append("accounts: register")
@@ -122,6 +133,13 @@ class Program:
 
     async def event(self, kind, /, since=0, deadline=DEADLINE, **wanted):
         """The first event of a kind with these fields from `since` on."""
+        return await self._said(f"event {kind}", since, deadline, event=kind, **wanted)
+
+    async def message(self, kind, deadline=DEADLINE):
+        """The first line of this type that is no event: `started`, `health`, …"""
+        return await self._said(f"message {kind}", 0, deadline, type=kind)
+
+    async def _said(self, what, since, deadline, /, **wanted):
         seen = since
         try:
             async with asyncio.timeout(deadline):
@@ -130,13 +148,13 @@ class Program:
                         while seen < len(self.events):
                             event = self.events[seen]
                             seen += 1
-                            if event.get("event") == kind and all(event.get(k) == v for k, v in wanted.items()):
+                            if all(event.get(key) == value for key, value in wanted.items()):
                                 return event
                         if self._over:
-                            raise AssertionError(f"the program ended without {kind} {wanted}\n{self.report()}")
+                            raise AssertionError(f"the program ended without {what} {wanted}\n{self.report()}")
                         await self._news.wait()
         except TimeoutError:
-            raise AssertionError(f"no event {kind} {wanted} within {deadline} s\n{self.report()}") from None
+            raise AssertionError(f"no {what} {wanted} within {deadline} s\n{self.report()}") from None
 
     def _environment(self):
         return {**os.environ, "HOME": str(self._directory), "XDG_STATE_HOME": str(self._directory / "state")}

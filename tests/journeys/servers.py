@@ -83,6 +83,12 @@ class Server:
             self._process.wait()
         self._process = None
 
+    def kill(self):
+        """Ends the server as a power cut would; what it has written stays in its directory."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
     def close(self):
         """Stops the server and removes its directory."""
         self.stop()

@@ -240,7 +240,7 @@ impl Agent {
             }
             Slot::Form => (Node::Ui, form::ITEM.into(), form::element(cx.definition)),
         };
-        if !cx.faults.is_idle() && !self.says(cx, slot) {
+        if !cx.faults.is_idle() && !Self::says(cx, slot) {
             return self.outbox.answered(slot);
         }
         let payload = match slot {
@@ -265,7 +265,7 @@ impl Agent {
     }
 
     /// Whether nothing that is wrong keeps an item back.
-    fn says(&self, cx: &mut Context<'_>, slot: Slot) -> bool {
+    fn says(cx: &mut Context<'_>, slot: Slot) -> bool {
         match slot {
             Slot::Form => !cx.faults.has(fault::Kind::FrozenForm),
             Slot::Reading(id) if cx.definition.channel(id).role == Role::Sensor => cx.faults.publishes(id),
@@ -395,10 +395,26 @@ impl Agent {
         self.outbox.mark(Slot::Form);
     }
 
-    /// Looks at its nodes and at stored actuator values anew: something may have been missed.
+    /// Asks everything anew that it asks on a fresh stream: answers and what others said may have been lost.
     pub(crate) fn look_again(&mut self, cx: &mut Context<'_>) {
-        if self.jid.is_some() && self.is_ready() {
-            self.enter(cx, Phase::Queueing);
+        if self.jid.is_none() {
+            return;
+        }
+        match self.setup.phase {
+            // Greetings are repeated by themselves, and what was refused for good stays so.
+            Phase::Offline | Phase::Mirroring { .. } | Phase::Adding | Phase::Refused => {}
+            Phase::Greeting { .. }
+            | Phase::Queueing
+            | Phase::Listing
+            | Phase::Preparing(_)
+            | Phase::Affiliating(_)
+            | Phase::Subscribing
+            | Phase::Fetching
+            | Phase::Ready => {
+                self.requests.clear();
+                self.outbox.reset();
+                self.enter(cx, Phase::Greeting { roster: false, server: false });
+            }
         }
     }
 

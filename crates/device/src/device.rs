@@ -200,7 +200,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             Input::Offline => self.go_offline(),
             Input::Online => self.go_online(),
             Input::Pace(speed) => self.world.set_pace(self.now, speed),
-            Input::Fault(fault, lasts) => self.begin_fault(*fault, lasts, None),
+            Input::Fault(fault, lasts) => self.begin_fault(&fault, lasts, None),
             Input::ClearFault(only) => self.clear_faults(only),
             Input::Stop => self.stop(),
         }

@@ -28,6 +28,9 @@ pub(crate) use late::{Late, Lately};
 pub(crate) use schedule::{Moment, Schedule, Situation};
 pub(crate) use stanzas::{Incoming, Parties};
 
+/// How long a device takes to start, where nothing else is said.
+pub(crate) const BOOT: Duration = Duration::from_secs(1);
+
 /// Most faults at a time. A plan that starts more of them than it ends must not fill the memory.
 const MOST: usize = 64;
 
@@ -46,7 +49,7 @@ pub struct Active {
     pub(crate) planned: Option<usize>,
     /// When it does something again: a flood, a crash loop, a flapping network.
     pub(crate) again: Option<Instant>,
-    /// What it has come to: whether a flapping network is gone, how often something was counted.
+    /// How often it has done that: with every second time a flapping network is there.
     pub(crate) count: u32,
 }
 
@@ -57,6 +60,8 @@ pub(crate) struct Faults {
     last: FaultId,
     pub(crate) schedule: Schedule,
     pub(crate) late: Late,
+    /// How many readings of each channel a low battery has seen.
+    readings: Vec<u32>,
     random: Stream,
     /// What the body was told last of the link.
     told: Impairments,
@@ -70,6 +75,7 @@ impl Faults {
             last: FaultId(0),
             schedule: Schedule::new(&instance.faults, stream("fault-times")),
             late: Late::default(),
+            readings: Vec::new(),
             random: stream("faults"),
             told: Impairments::default(),
         }
@@ -145,7 +151,9 @@ impl Faults {
 
     /// How the link has to be now, if that is not what the body was told last.
     pub(crate) fn link(&mut self, is_booting: bool) -> Option<Impairments> {
-        let mut link = Impairments { keeps_silent: is_booting, ..Impairments::default() };
+        // A session that could be taken up again was in the memory that power takes with it.
+        let mut link =
+            Impairments { keeps_silent: is_booting, forgets_session: is_booting, ..Impairments::default() };
         for active in &self.active {
             impair(&mut link, active);
         }
@@ -180,7 +188,9 @@ impl Faults {
 fn first_time(fault: &Fault) -> Option<Duration> {
     match fault.kind() {
         Kind::PresenceFlood | Kind::PublishFlood => Some(Duration::from_secs_f64(1.0 / fault.amount())),
-        Kind::CrashLoop | Kind::Flapping => Some(fault.delay()),
+        // It is down at first, and lives from each start on.
+        Kind::CrashLoop => Some(BOOT + fault.delay()),
+        Kind::Flapping => Some(fault.delay()),
         _ => None,
     }
 }
@@ -190,7 +200,7 @@ fn impair(link: &mut Impairments, active: &Active) {
     let fault = &active.fault;
     match fault.kind() {
         Kind::Hang => link.is_stalled = true,
-        Kind::BrownOut => link.keeps_silent = true,
+        Kind::BrownOut | Kind::HalfOpen => link.keeps_silent = true,
         Kind::Offline => (link.refused, link.keeps_silent) = (Some(Refused::NoNetwork), true),
         Kind::Flapping if active.count.is_multiple_of(2) => {
             (link.refused, link.keeps_silent) = (Some(Refused::NoNetwork), true);
@@ -206,7 +216,6 @@ fn impair(link: &mut Impairments, active: &Active) {
             link.bandwidth = Some(most);
         }
         Kind::BlackHole => link.black_hole = Some(fault.direction()),
-        Kind::HalfOpen => link.keeps_silent = true,
         Kind::SlowStart => link.slow_start = fault.delay(),
         Kind::DnsFailure => link.refused = Some(Refused::NoName),
         Kind::TlsFailure => link.refused = Some(Refused::Tls),

@@ -223,14 +223,14 @@ fn a_reboot_is_a_silent_end_and_a_start_from_scratch() {
     rig.feed(Input::Operate(id(&rig, "target"), Value::Float(90.0)));
     begin(&mut rig, Kind::Reboot);
     assert_eq!((rig.device.session(), rig.cuts.as_slice()), (&Session::Off, &[Cut::Silent][..]));
-    assert!(rig.link.keeps_silent);
+    assert!(rig.link.keeps_silent && rig.link.forgets_session);
     rig.take_sent();
     seconds(&mut rig, 2);
     assert_eq!(rig.take_sent().len(), 0);
     let opened = rig.opened;
     seconds(&mut rig, 5);
     assert_eq!((rig.device.session(), rig.opened), (&Session::Online, opened + 1));
-    assert!(!rig.link.keeps_silent);
+    assert!(rig.link.is_none());
     assert_ne!(rig.value("target"), &Value::Float(90.0));
     assert!(rig.events.contains(&Event::FaultEnded(FaultId(1))));
 }

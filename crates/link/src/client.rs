@@ -151,9 +151,14 @@ impl<'c> Client<'c> {
             Verdict::Delivered(characteristic, value) => {
                 let encrypted = self.is_encrypted();
                 match (body.write(Write { characteristic, value, encrypted }).await, event) {
-                    (Ok(()), GattEvent::Write(event)) => event.accept_unprocessed(),
-                    (Ok(()), event) => event.accept(),
-                    (Err(error), event) => event.reject(self.code(error)),
+                    (Some(Ok(())), GattEvent::Write(event)) => event.accept_unprocessed(),
+                    (Some(Ok(())), event) => event.accept(),
+                    (Some(Err(error)), event) => event.reject(self.code(error)),
+                    (None, event) => {
+                        // As above.
+                        drop(event.into_payload());
+                        return Ok(());
+                    }
                 }
             }
         }?;

@@ -75,8 +75,9 @@ pub trait Body {
     /// Is told that a client reads a characteristic, which the table answers.
     fn read(&mut self, characteristic: Characteristic) -> impl Future<Output = ()>;
 
-    /// Answers a whole value. The client waits for it, and nothing else happens meanwhile.
-    fn write(&mut self, write: Write) -> impl Future<Output = Result<(), AttError>>;
+    /// Answers a whole value. The client waits for it, and nothing else happens meanwhile. With `None` it gets no
+    /// answer, and an order to send it away has to follow.
+    fn write(&mut self, write: Write) -> impl Future<Output = Option<Result<(), AttError>>>;
 
     /// Waits for the next order. Has to be cancel-safe.
     fn order(&mut self) -> impl Future<Output = Order>;

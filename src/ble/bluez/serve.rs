@@ -122,8 +122,18 @@ impl Server<'_> {
                 Some(request) = up.requests.recv() => {
                     let change = up.clients.take_writer(request.client);
                     self.tell(change, &up.pieces, up.address, port).await;
-                    // It fails only if bluetoothd no longer waits: the client went in the middle of it.
-                    _ = request.answer.send(port.write(request.write).await);
+                    match port.write(request.write).await {
+                        // It fails only if bluetoothd no longer waits: the client went in the middle of it.
+                        Some(answer) => _ = request.answer.send(answer),
+                        // Who lets go of the answer sends an error, so that comes after the end of the link.
+                        None => {
+                            let (gone, answer) = (up.clients.disconnect(), request.answer);
+                            tokio::spawn(async move {
+                                gone.await;
+                                drop(answer);
+                            });
+                        }
+                    }
                 }
                 order = port.order() => match order {
                     Order::DisconnectClient => {

@@ -8,7 +8,7 @@ use crate::{
     condition::Condition,
     definition::{ChannelId, Definition, Role},
     fault::{Fault, Kind, link::Cut, plan::Phase},
-    faults::{Active, Incoming, Lately, Moment, Parties, Situation},
+    faults::{Active, BOOT, Incoming, Lately, Moment, Parties, Situation},
     io::{Event, FaultId, Input, Output},
     random::Stream,
     time::Instant,
@@ -98,17 +98,16 @@ impl<D: Deref<Target = Definition>> Device<D> {
     }
 
     /// Lets something go wrong.
-    pub(super) fn begin_fault(&mut self, fault: Fault, lasts: Option<Duration>, planned: Option<usize>) {
+    pub(super) fn begin_fault(&mut self, fault: &Fault, lasts: Option<Duration>, planned: Option<usize>) {
         let Some(id) = self.faults.add(self.now, fault.clone(), lasts, planned) else { return };
         self.outputs.push_back(Output::Event(Event::FaultBegan(id, fault.clone().into())));
-        self.renew_readings(&fault);
+        self.renew_readings(fault);
         self.tell_link();
         match fault.kind() {
             Kind::Reboot => self.lose_power(Some(fault.delay())),
             Kind::BrownOut => self.lose_power(None),
-            Kind::CrashLoop | Kind::FirmwareVersion => self.lose_power(Some(Duration::from_secs(1))),
             Kind::FactoryReset if self.journey.is_some() => self.reset(),
-            Kind::FactoryReset => self.lose_power(Some(Duration::from_secs(1))),
+            Kind::CrashLoop | Kind::FirmwareVersion | Kind::FactoryReset => self.lose_power(Some(BOOT)),
             Kind::Offline | Kind::Flapping | Kind::HalfOpen => self.cut(Cut::Silent),
             Kind::ConnectionReset
             | Kind::NotResumed
@@ -136,7 +135,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
         let kind = fault.kind();
         match kind {
             Kind::BrownOut => self.boot_at = Some(self.now),
-            Kind::FirmwareVersion => self.lose_power(Some(Duration::from_secs(1))),
+            Kind::FirmwareVersion => self.lose_power(Some(BOOT)),
             Kind::Offline | Kind::Flapping | Kind::DnsFailure | Kind::TlsFailure => self.come_back(),
             Kind::Conflict => {
                 if let Session::Failed(failure) = &self.session
@@ -204,11 +203,13 @@ impl<D: Deref<Target = Definition>> Device<D> {
                 world: &self.world,
             };
             match self.faults.schedule.next(self.now, &situation) {
-                Some(Moment::Begins(place, fault, lasts)) => self.begin_fault(fault, lasts, Some(place)),
+                Some(Moment::Begins(place, fault, lasts)) => self.begin_fault(&fault, lasts, Some(place)),
                 Some(Moment::Ends(place)) => {
                     let of_it = |active: &&Active| active.planned == Some(place);
                     let id = self.faults.active().iter().find(of_it).map(|active| active.id);
-                    id.into_iter().for_each(|id| self.end(id));
+                    if let Some(id) = id {
+                        self.end(id);
+                    }
                 }
                 None => return,
             }
@@ -225,7 +226,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
                 });
                 self.with_agent(Agent::flush);
             }
-            Kind::CrashLoop if self.session != Session::Off => self.lose_power(Some(Duration::from_secs(1))),
+            Kind::CrashLoop if self.session != Session::Off => self.lose_power(Some(BOOT)),
             // Begun without a network: with every second turn it has one.
             Kind::Flapping if active.count % 2 == 1 => {
                 self.tell_link();

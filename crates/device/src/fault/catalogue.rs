@@ -762,7 +762,7 @@ pub static CATALOGUE: [Entry; 62] = [
         family: Family::Network,
         id: "flapping",
         title: "The network comes and goes",
-        effect: "Presence comes and goes with it.",
+        effect: "Items and answers come and stop with it; presence goes only once the server notices.",
         parameters: &[Parameter::Delay {
             min: 0.5,
             max: 3600.0,

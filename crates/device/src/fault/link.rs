@@ -8,6 +8,7 @@ use core::time::Duration;
 
 /// How the link of a device is impaired; as it is by default, it is not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, and any of them go together")]
 pub struct Impairments {
     /// Attempts to connect end like this.
     pub refused: Option<Refused>,

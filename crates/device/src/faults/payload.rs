@@ -19,13 +19,17 @@ impl Faults {
         if self.active.iter().any(|active| concerns(active, Kind::SensorDropout)) {
             return false;
         }
-        match self.active.iter_mut().find(|active| active.fault.kind() == Kind::LowBattery) {
-            Some(battery) => {
-                battery.count = battery.count.wrapping_add(1);
-                battery.count % 10 == 1
-            }
-            None => true,
+        if !self.has(Kind::LowBattery) {
+            return true;
         }
+        // Each channel for itself: those that take turns would otherwise always get the same one through.
+        let place = usize::from(channel.0);
+        if self.readings.len() <= place {
+            self.readings.resize(place + 1, 0);
+        }
+        let count = &mut self.readings[place];
+        *count = count.wrapping_add(1);
+        *count % 10 == 1
     }
 
     /// Spoils the value of a channel on its way out.

@@ -82,7 +82,7 @@ impl Model {
         for place in 0..self.senses.len() {
             let id = self.senses[place].channel;
             let shown = self.value(id).clone();
-            let value = self.senses[place].shows(definition.channel(id), shown, now);
+            let value = self.senses[place].shows(definition.channel(id), &shown, now);
             if !self.is_held(id) && self.show(id, value) {
                 self.origins[usize::from(id.0)] = (super::Origin::Behaviour, now);
                 sink(ModelEvent::Changed(id));
@@ -97,7 +97,7 @@ impl Model {
 }
 
 impl Sense {
-    fn shows(&mut self, channel: &Channel, shown: Value, now: Instant) -> Value {
+    fn shows(&mut self, channel: &Channel, shown: &Value, now: Instant) -> Value {
         let (random, mut value) = (&mut self.random, self.real.clone());
         for (distortion, since) in &self.distortions {
             let number = value.as_f64();
