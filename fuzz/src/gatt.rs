@@ -56,10 +56,10 @@ impl Body for Desk {
 
     async fn read(&mut self, _: Characteristic) {}
 
-    async fn write(&mut self, write: Write) -> Result<(), AttError> {
+    async fn write(&mut self, write: Write) -> Option<Result<(), AttError>> {
         let answer = rule(&write.value);
         self.written.borrow_mut().push((write.characteristic, write.value));
-        answer
+        Some(answer)
     }
 
     async fn order(&mut self) -> Order {

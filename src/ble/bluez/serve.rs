@@ -122,17 +122,16 @@ impl Server<'_> {
                 Some(request) = up.requests.recv() => {
                     let change = up.clients.take_writer(request.client);
                     self.tell(change, &up.pieces, up.address, port).await;
-                    match port.write(request.write).await {
+                    if let Some(answer) = port.write(request.write).await {
                         // It fails only if bluetoothd no longer waits: the client went in the middle of it.
-                        Some(answer) => _ = request.answer.send(answer),
+                        _ = request.answer.send(answer);
+                    } else {
                         // Who lets go of the answer sends an error, so that comes after the end of the link.
-                        None => {
-                            let (gone, answer) = (up.clients.disconnect(), request.answer);
-                            tokio::spawn(async move {
-                                gone.await;
-                                drop(answer);
-                            });
-                        }
+                        let (gone, answer) = (up.clients.disconnect(), request.answer);
+                        tokio::spawn(async move {
+                            gone.await;
+                            drop(answer);
+                        });
                     }
                 }
                 order = port.order() => match order {
