@@ -23,12 +23,12 @@ mod code {
     pub(super) const READ_NOT_PERMITTED: u8 = 0x02;
     pub(super) const WRITE_NOT_PERMITTED: u8 = 0x03;
     pub(super) const INVALID_PDU: u8 = 0x04;
+    pub(super) const INSUFFICIENT_AUTHENTICATION: u8 = 0x05;
     pub(super) const NOT_SUPPORTED: u8 = 0x06;
     pub(super) const INVALID_OFFSET: u8 = 0x07;
     pub(super) const QUEUE_FULL: u8 = 0x09;
     pub(super) const NOT_FOUND: u8 = 0x0A;
     pub(super) const INVALID_LENGTH: u8 = 0x0D;
-    pub(super) const INSUFFICIENT_ENCRYPTION: u8 = 0x0F;
     pub(super) const UNSUPPORTED_GROUP: u8 = 0x10;
 }
 
@@ -307,7 +307,8 @@ impl Model {
             return Err(code::INVALID_PDU);
         }
         if is_secret && self.security == Security::Encrypted {
-            return Err(code::INSUFFICIENT_ENCRYPTION);
+            // A client without a key has to pair first (Vol 3, Part C, 10.3.1).
+            return Err(code::INSUFFICIENT_AUTHENTICATION);
         }
         let mut value = match std::mem::replace(&mut self.queue, Queue::Empty) {
             Queue::Empty => Vec::new(),
