@@ -27,5 +27,5 @@ case " $* " in
 *" --only commissioning "*) commissioning "${@:3}" ;;
 *" --only "*) cargo run --release --quiet --package thingfleet-bench -- "$@" ;;
 *" --json "*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning --json && dashboard --json ;;
-*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning && dashboard ;;
+*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning && dashboard && bluez ;;
 esac
