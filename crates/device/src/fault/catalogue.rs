@@ -1,4 +1,6 @@
 //! Every kind of fault there is: what it is called, what a client sees of it, which settings it has.
+//!
+//! It is long because it is one table.
 
 use crate::definition::Role;
 use serde::{Deserialize, Serialize};
