@@ -55,11 +55,17 @@ pub(crate) enum WorldEvent<'w> {
 impl World {
     /// The world of a device in a fleet.
     pub(crate) fn of(definition: &Definition, instance: &Instance) -> Self {
-        let mut world = Self::new(definition, &instance.name, instance.seed, instance.epoch);
+        let mut world = Self::started(definition, instance, instance.epoch);
+        world.set_pace(Instant::START, instance.speed);
+        world
+    }
+
+    /// The world of a device that has just started, at the speed of real time; it is `epoch` by the wall clock.
+    fn started(definition: &Definition, instance: &Instance, epoch: UnixMillis) -> Self {
+        let mut world = Self::new(definition, &instance.name, instance.seed, epoch);
         for (channel, value) in &instance.starts {
             world.model.put(definition, *channel, value, Origin::Behaviour, Instant::START);
         }
-        world.set_pace(Instant::START, instance.speed);
         world
     }
 
@@ -221,10 +227,7 @@ impl World {
 
     /// The world of a device that was without power until `now`: everything is as it was at first, and time goes on.
     pub(crate) fn restarted(&self, definition: &Definition, instance: &Instance, now: Instant) -> Self {
-        let mut world = Self::new(definition, &instance.name, instance.seed, self.wall_time(now));
-        for (channel, value) in &instance.starts {
-            world.model.put(definition, *channel, value, Origin::Behaviour, Instant::START);
-        }
+        let mut world = Self::started(definition, instance, self.wall_time(now));
         world.pace = Pace { real: now, world: Instant::START, speed: self.pace.speed };
         world
     }

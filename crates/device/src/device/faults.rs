@@ -101,7 +101,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
     pub(super) fn begin_fault(&mut self, fault: &Fault, lasts: Option<Duration>, planned: Option<usize>) {
         let Some(id) = self.faults.add(self.now, fault.clone(), lasts, planned) else { return };
         self.outputs.push_back(Output::Event(Event::FaultBegan(id, fault.clone().into())));
-        self.renew_readings(fault);
+        self.renew_readings(|id| fault.concerns(id));
         self.tell_link();
         match fault.kind() {
             Kind::Reboot => self.lose_power(Some(fault.delay())),
@@ -130,7 +130,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
     pub(super) fn end(&mut self, id: FaultId) {
         let Some(Active { fault, .. }) = self.faults.remove(id) else { return };
         self.outputs.push_back(Output::Event(Event::FaultEnded(id)));
-        self.renew_readings(&fault);
+        self.renew_readings(|id| fault.concerns(id));
         self.tell_link();
         let kind = fault.kind();
         match kind {
@@ -251,11 +251,11 @@ impl<D: Deref<Target = Definition>> Device<D> {
         }
     }
 
-    /// Lets sensors show what they show with the faults there are now.
-    fn renew_readings(&mut self, changed: &Fault) {
+    /// Lets these sensors show what they show with the faults there are now.
+    fn renew_readings(&mut self, concerned: impl Fn(ChannelId) -> bool) {
         let Self { definition, instance, world, faults, .. } = self;
         for (id, channel) in definition.channels() {
-            if channel.role == Role::Sensor && changed.concerns(id) {
+            if channel.role == Role::Sensor && concerned(id) {
                 let stream = || Stream::new(instance.seed, &instance.name, &channel.name, "fault");
                 world.distort(self.now, id, &faults.distortions(id), stream);
             }
@@ -305,9 +305,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             return;
         }
         self.world = self.world.restarted(&self.definition, &self.instance, self.now);
-        for active in self.faults.active().to_vec() {
-            self.renew_readings(&active.fault);
-        }
+        self.renew_readings(|_| true);
         self.tell_link();
         self.switch_on();
     }
@@ -378,25 +376,21 @@ impl<D: Deref<Target = Definition>> Device<D> {
     }
 
     fn spoil_write(&mut self, write: Write) -> Option<Input> {
-        let of = |kind: Kind| {
-            self.faults
-                .get(kind)
-                .filter(|fault| fault.at(write.characteristic))
-                .map(|fault| fault.text().into())
-        };
-        let refused: Option<alloc::string::String> = of(Kind::AttError);
-        if of(Kind::DropsDuringWrite).is_some() {
+        let at = |kind| self.faults.get(kind).filter(|fault| fault.at(write.characteristic));
+        let is_dropped = at(Kind::DropsDuringWrite).is_some();
+        let refused = at(Kind::AttError)
+            .map(|fault| AttError::with_name(fault.text()).unwrap_or(AttError::WriteNotPermitted));
+        let slow = at(Kind::SlowGatt).map(Fault::delay);
+        if is_dropped {
             self.outputs.push_back(Output::DisconnectClient);
             self.outputs.push_back(Output::GattAnswer(Err(AttError::WriteNotPermitted)));
             return None;
         }
-        if let Some(name) = refused {
-            let error = AttError::with_name(&name).unwrap_or(AttError::WriteNotPermitted);
+        if let Some(error) = refused {
             self.outputs.push_back(Output::GattAnswer(Err(error)));
             return None;
         }
-        let slow = self.faults.get(Kind::SlowGatt).filter(|fault| fault.at(write.characteristic));
-        match slow.map(Fault::delay) {
+        match slow {
             Some(delay) => {
                 let late = Lately::Input(Input::GattWrite(write));
                 match self.faults.late.hold(self.now.plus(delay), late) {
