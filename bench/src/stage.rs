@@ -84,6 +84,7 @@ pub(crate) async fn fleet(remote: Remote, devices: Vec<profile::Device>) -> Resu
         adapters: profile::Adapters::default(),
         networks: None,
         devices,
+        load: None,
     };
     let (fleet, _) = Fleet::start(&fleet, &|_| {}).await?;
     Ok(fleet)

@@ -11,6 +11,7 @@ mod wireless;
 pub use adapter::{Adapter, AdapterError};
 pub use read::{Surroundings, read, read_file};
 
+use crate::load::Load;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use thingfleet_device::{
     definition::{ActuatorMode, ChannelId, Definition},
@@ -43,6 +44,8 @@ pub struct Fleet {
     pub networks: Option<Vec<Network>>,
     /// The devices, in order; names are unique over all groups.
     pub devices: Vec<Device>,
+    /// What load they are for the server.
+    pub load: Option<Load>,
 }
 
 /// The server of a fleet.

@@ -1,6 +1,6 @@
 //! The keys of a fleet profile.
 
-use super::{Key, Shape, Table, definition::ACTUATOR_MODES, fault::FAULTS, optional, required};
+use super::{Key, Shape, Table, definition::ACTUATOR_MODES, fault::FAULTS, load::LOAD, optional, required};
 use Shape::{
     Boolean, Duration, Either, Integer, List, Map, Number, Scalar, Signal, Table as Of, Text, Words,
 };
@@ -67,6 +67,7 @@ pub(crate) const PROFILE: Table = Table {
         TAGS,
         required("groups", List(&Of(&GROUP)), "the devices"),
         optional("faults", FAULTS, "what goes wrong with them, and when"),
+        optional("load", Of(&LOAD), "what load they are for the server, for `thingfleet load`"),
     ],
 };
 
