@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod faults;
 mod list;
+mod load;
 pub(crate) mod log;
 mod man;
 mod output;
@@ -93,6 +94,8 @@ pub(crate) enum Command {
     Run(run::RunArguments),
     /// Run the shipped demo fleet on a private server that any XMPP client can join
     Demo(run::DemoArguments),
+    /// Put the load of a profile on its server, measure it, and say whether its thresholds held
+    Load(load::LoadArguments),
     /// Check definitions, profiles and plans of faults, and report all their mistakes
     Check(check::CheckArguments),
     /// Print what a device would send, without any network
@@ -131,6 +134,7 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
     match command {
         Command::Run(arguments) => run::run(&arguments, global),
         Command::Demo(arguments) => run::demo(&arguments, global),
+        Command::Load(arguments) => load::load(&arguments, global),
         Command::Check(arguments) => check::check(&arguments, global),
         Command::Trace(arguments) => trace::trace(&arguments, global),
         Command::List(_) => list::list(global),

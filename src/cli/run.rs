@@ -255,17 +255,17 @@ fn verdict(last: &Snapshot) -> Result<(), Failure> {
 }
 
 /// One line on a terminal's stderr that says what is taking time; silent elsewhere.
-struct ProgressLine {
+pub(super) struct ProgressLine {
     is_terminal: bool,
     shown: Mutex<bool>,
 }
 
 impl ProgressLine {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { is_terminal: std::io::stderr().is_terminal(), shown: Mutex::new(false) }
     }
 
-    fn show(&self, step: Progress) {
+    pub(super) fn show(&self, step: Progress) {
         let text = match step {
             Progress::StartingServer => "starting the private server".to_owned(),
             Progress::Registering { done, of } => format!("registering accounts: {done} of {of}"),
@@ -279,7 +279,7 @@ impl ProgressLine {
         }
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         if *self.shown.lock().expect("nothing panics while it is held") {
             eprint!("\r\x1b[K");
         }

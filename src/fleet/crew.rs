@@ -14,13 +14,16 @@ use crate::{
     memory::Memory,
 };
 use futures::future::join_all;
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 use thingfleet_device::{
     commissioning::qr::{Address, QrCode},
-    definition::Definition,
+    definition::{ChannelId, Definition},
     instance::{Account, Instance},
     jid::BareJid,
     time::Instant,
@@ -29,6 +32,7 @@ use thingfleet_schema::profile::{self, Adapters};
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, oneshot, watch},
     task::JoinHandle,
+    time::Instant as RealInstant,
 };
 
 /// The devices of a fleet.
@@ -40,8 +44,8 @@ pub struct Crew {
     seats: RwLock<Vec<Arc<Seat>>>,
     health: Arc<Health>,
     pace: Mutex<Pace>,
-    /// Places of devices to be switched on.
-    launches: mpsc::UnboundedSender<usize>,
+    /// Devices to be switched on.
+    launches: mpsc::UnboundedSender<Launch>,
     recruiting: AsyncMutex<Recruiting>,
 }
 
@@ -52,6 +56,14 @@ pub struct Pace {
     pub speed: f64,
     /// Whether it stands still all the same.
     pub is_paused: bool,
+}
+
+/// A device to be switched on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Launch {
+    pub(super) place: usize,
+    /// After this time.
+    pub(super) after: Duration,
 }
 
 /// The place of one device in its fleet, whether it is running or not.
@@ -79,7 +91,7 @@ impl Crew {
         domain: &str,
         seats: Vec<Seat>,
         recruiting: Recruiting,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<usize>) {
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Launch>) {
         let (launches, places) = mpsc::unbounded_channel();
         let crew = Self {
             name: fleet.name.clone(),
@@ -153,6 +165,12 @@ impl Crew {
     /// The seat at this place, also if its device was removed.
     pub(crate) fn seat(&self, place: usize) -> Option<Arc<Seat>> {
         self.seats.read().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
+    }
+
+    /// Switches the device at this place on after a while, which is not on yet.
+    pub(crate) fn switch_on(&self, place: usize, after: Duration) {
+        // It fails only if the fleet is being stopped.
+        _ = self.launches.send(Launch { place, after });
     }
 
     /// Removes the device at this place, which says goodbye first. Its account stays at the server.
@@ -274,6 +292,13 @@ impl Seat {
             // It cannot fail: the sender is part of this seat.
             _ = tasks.changed().await;
         }
+    }
+
+    /// Has the device publish the value of a channel, which should have begun then. Waits while it has too many requests
+    /// before it; returns whether it is switched on.
+    pub(crate) fn publish(&self, channel: ChannelId, intended: RealInstant) -> bool {
+        let sender = self.requests.borrow().clone();
+        sender.is_some_and(|sender| sender.blocking_send(Request::Publish(channel, intended)).is_ok())
     }
 
     async fn send(&self, request: Request) -> bool {

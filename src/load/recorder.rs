@@ -18,6 +18,8 @@ const LONGEST: u64 = 3_600_000_000;
 const DIGITS: u8 = 3;
 /// Kinds of failure that are told apart for an operation; whatever more a server makes up is [`OTHER`].
 const KINDS: usize = 32;
+/// Bytes of a kind that is told apart; the longest condition of RFC 6120 has 23.
+const LONGEST_KIND: usize = 64;
 /// The kind of all further failures.
 const OTHER: &str = "other";
 
@@ -93,9 +95,14 @@ impl Recorder {
         self.of(operation).each(|series| series.sent += 1);
     }
 
-    /// One that should have begun at `intended` has gone well.
+    /// One that should have begun at `intended` has just gone well.
     pub fn done(&self, operation: Operation, intended: Instant) {
-        let micros = micros(intended.elapsed());
+        self.done_at(operation, intended, Instant::now());
+    }
+
+    /// One that should have begun at `intended` went well at `ended`.
+    pub fn done_at(&self, operation: Operation, intended: Instant, ended: Instant) {
+        let micros = micros(ended.saturating_duration_since(intended));
         self.of(operation).each(|series| {
             series.acknowledged += 1;
             series.latencies.saturating_record(micros);
@@ -249,7 +256,8 @@ impl Series {
     }
 
     fn fail(&mut self, kind: &str, count: u64) {
-        let is_room = self.failed.len() < KINDS || self.failed.contains_key(kind);
+        let is_room =
+            kind.len() <= LONGEST_KIND && self.failed.len() < KINDS || self.failed.contains_key(kind);
         let kind = if is_room { kind } else { OTHER };
         if let Some(so_far) = self.failed.get_mut(kind) {
             *so_far += count;

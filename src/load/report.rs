@@ -163,8 +163,8 @@ pub struct Own {
     pub memory: u64,
     /// Tasks that were alive.
     pub tasks: u64,
-    /// Sockets that were open.
-    pub sockets: u64,
+    /// Files that were open, nearly all of them sockets.
+    pub files: u64,
     /// The latest that it did something, in milliseconds.
     pub late_ms: f64,
 }

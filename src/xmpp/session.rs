@@ -4,6 +4,8 @@
 //! acknowledgements, signs of life) while it is awaited, and loses nothing when it is dropped in a `select!`. When to
 //! try again is not decided here: after [`SessionEvent::Down`] the session waits for [`Session::open`].
 
+pub(crate) use super::negotiate::Attempt;
+
 use super::{
     connect::Connector,
     failure::{self, OpenError},
@@ -72,9 +74,11 @@ pub struct Session {
     rival: Option<Box<Session>>,
     /// Streams that were cut in silence: the server goes on believing in them.
     silent: Vec<Pipe>,
+    /// The latest attempt to open a stream that has ended.
+    attempt: Attempt,
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<Opened, OpenError>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = (Attempt, Result<Opened, OpenError>)> + Send>>;
 
 /// ```text
 ///          open                ready
@@ -133,6 +137,7 @@ impl Session {
             account: None,
             rival: None,
             silent: Vec::new(),
+            attempt: Attempt::default(),
         }
     }
 
@@ -199,6 +204,11 @@ impl Session {
         self.shape.set(link);
     }
 
+    /// How far the latest attempt to open a stream came that has ended.
+    pub(crate) fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+
     /// Whether stanzas can be sent.
     pub fn is_up(&self) -> bool {
         matches!(self.state, State::Up(_))
@@ -241,8 +251,11 @@ impl Session {
                     Poll::Ready(()) | Poll::Pending => return Poll::Pending,
                 },
                 State::Opening { attempt, jid } => {
-                    let Poll::Ready(done) = attempt.as_mut().poll(cx) else { return Poll::Pending };
+                    let Poll::Ready((reached, done)) = attempt.as_mut().poll(cx) else {
+                        return Poll::Pending;
+                    };
                     let jid = jid.clone();
+                    self.attempt = reached;
                     return Poll::Ready(match done.and_then(|opened| self.begin(jid, opened)) {
                         Ok(up) => up,
                         Err(error) => self.down(error),
