@@ -13,10 +13,10 @@ pub mod schedule;
 mod traffic;
 
 use crate::fleet::{AddError, Fleet, FleetError, Progress, clock::wall_clock};
-use conduct::{Conductor, share};
+use conduct::Conductor;
 use meters::Meters;
 use observers::{Observer, Order};
-use recorder::{Recorder, Samples, Window};
+use recorder::{Recorder, Samples, Window, share};
 use report::{Distribution, Generator, Operation as Ended, Report, Second, Slice, Threshold};
 use schedule::Shard;
 use std::{
@@ -191,22 +191,18 @@ impl Run {
         let began = Instant::now();
         self.started_ms = wall_clock().0;
         let expected = Arc::clone(&self.expected);
-        let online_at_the_end = Mutex::new(None);
+        let at_the_end = Mutex::new(None);
+        let look = || (self.meters.online(), expected.load(Relaxed), began.elapsed());
         let sampling = sample(&self.meters, &expected, (&self.seconds, &self.latest), &mut own);
-        let conducting = self.conductor.conduct(&self.load, || {
-            let online = share(self.meters.online(), expected.load(Relaxed));
-            *online_at_the_end.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some((online, began.elapsed()));
-        });
+        let goodbye = || *at_the_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(look());
         tokio::select! {
-            conducted = conducting => conducted?,
+            conducted = self.conductor.conduct(&self.load, goodbye) => conducted?,
             () = ended => {}
             () = sampling => {}
         }
-        let at_the_end = online_at_the_end.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (online, lasted) = at_the_end
-            .unwrap_or_else(|| (share(self.meters.online(), expected.load(Relaxed)), began.elapsed()));
-        Ok(self.report(lasted, online, own.cpu()))
+        let before_the_goodbye = *at_the_end.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = before_the_goodbye.unwrap_or_else(look);
+        Ok(self.report(end, own.cpu()))
     }
 
     /// Lets everybody go.
@@ -215,7 +211,8 @@ impl Run {
         self.fleet.stop().await;
     }
 
-    fn report(&self, lasted: Duration, online: f64, cpu_s: f64) -> Report {
+    /// What it came to at a moment with so many devices online, of so many.
+    fn report(&self, (online, expected, lasted): (usize, usize, Duration), cpu_s: f64) -> Report {
         let recorder = self.meters.recorder();
         let in_flight = self.meters.in_flight();
         let operations = Operation::ALL.into_iter().filter_map(|operation| {
@@ -224,9 +221,10 @@ impl Run {
             (series.sent > 0).then(|| (operation.name().to_owned(), Ended::new(series, in_flight)))
         });
         let thresholds = self.load.thresholds.iter().map(|bound| {
-            let value = recorder.measure(bound.metric, Window::Run, lasted, online);
-            let held = value.is_some_and(|value| bound.holds(value));
-            Threshold { text: bound.text.clone(), value, held }
+            Threshold::new(
+                bound,
+                recorder.measure(bound.metric, Window::Run, lasted, share(online, expected)),
+            )
         });
         let limit = self.load.lateness;
         let late_share = recorder.late_share(limit);
@@ -239,6 +237,8 @@ impl Run {
             started_ms: self.started_ms,
             lasted_s: lasted.as_secs_f64(),
             devices: self.profile.devices.len(),
+            online,
+            expected,
             shards: vec![self.shard.to_string()],
             phases: self.conductor.phases().to_vec(),
             operations: operations.collect(),
@@ -287,8 +287,7 @@ async fn sample(
 ) {
     let mut beat = interval(SECOND);
     beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    beat.tick().await;
-    let began = Instant::now();
+    let began = beat.tick().await;
     loop {
         let due = beat.tick().await;
         meters.recorder().late(due.elapsed());

@@ -145,7 +145,7 @@ fn pulse(phase: &str, second: &Second, global: &Global) -> io::Result<()> {
 }
 
 /// What the run came to, for people or as one object.
-fn summary(report: &Report, global: &Global) -> io::Result<()> {
+pub(super) fn summary(report: &Report, global: &Global) -> io::Result<()> {
     if global.json {
         let mut report = serde_json::to_value(report)?;
         // They were told one by one.

@@ -4,7 +4,7 @@
 use super::{
     meters::Meters,
     observers::Order,
-    recorder::Window,
+    recorder::{Window, share},
     report,
     schedule::{Moments, Shard, ramp},
     traffic::{Away, Flow, Targets},
@@ -281,9 +281,4 @@ fn part(of: usize, share: f64) -> usize {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to `of`")]
     let part = (of as f64 * share).round() as usize;
     part.clamp(1.min(of), of)
-}
-
-/// Those that are online among those that should be.
-pub(super) fn share(online: usize, expected: usize) -> f64 {
-    if expected == 0 { 1.0 } else { online as f64 / expected as f64 }
 }

@@ -118,15 +118,22 @@ impl Meters {
         is_begun
     }
 
-    /// An actuation falls out: its device is not seen, or has one of that channel under way. It counts as failed.
-    pub(super) fn skipped(&self) {
+    /// An actuation falls out, since the device has one of that channel under way. It counts as failed: otherwise a
+    /// server that stalls would be spared it.
+    pub(super) fn overlapping(&self) {
         self.recorder.begun(Operation::Actuate);
-        self.recorder.failed(Operation::Actuate, "not-possible");
+        self.recorder.failed(Operation::Actuate, "overlapping");
     }
 
     /// Whether the device at this place is online.
     pub(super) fn is_online(&self, place: usize) -> bool {
         self.book(place).is_online
+    }
+
+    /// Whether the device at this place is neither online nor on its way.
+    pub(super) fn is_away(&self, place: usize) -> bool {
+        let book = self.book(place);
+        !book.is_online && book.due.is_none()
     }
 
     /// The server refused to pass an actuation on.

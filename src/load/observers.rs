@@ -162,8 +162,11 @@ impl Observer {
     fn order(&mut self, client: &mut Client, order: Order) {
         let is_there = |(_, device): &(&BareJid, &Watched)| device.place == order.place;
         let Some((jid, device)) = self.devices.iter().find(is_there) else { return };
-        if !device.is_seen || !self.meters.actuate(order.place, order.channel, &order.text, order.intended) {
-            self.meters.skipped();
+        if !device.is_seen || self.meters.is_away(order.place) {
+            return;
+        }
+        if !self.meters.actuate(order.place, order.channel, &order.text, order.intended) {
+            self.meters.overlapping();
             return;
         }
         let channel = device.definition.channel(order.channel);

@@ -126,12 +126,7 @@ impl Recorder {
 
     /// The share of what the generator did that was later than `limit`, over the run.
     pub fn late_share(&self, limit: Duration) -> f64 {
-        let lateness = &lock(&self.lateness)[0];
-        if lateness.is_empty() {
-            return 0.0;
-        }
-        let late = lateness.len() - lateness.count_between(0, micros(limit));
-        late as f64 / lateness.len() as f64
+        share_beyond(&lock(&self.lateness)[0], limit)
     }
 
     /// A new phase begins.
@@ -175,28 +170,10 @@ impl Recorder {
         lock(&self.lateness)[0].clone()
     }
 
-    /// The value of a metric over a stretch of this length. `online` is what [`Metric::Online`] comes to; `None` where
-    /// there is nothing to look at yet.
+    /// The value of a metric over a stretch of this length, with that share of devices online; `None` where there is
+    /// nothing to look at yet.
     pub fn measure(&self, metric: Metric, window: Window, lasted: Duration, online: f64) -> Option<f64> {
-        match metric {
-            Metric::Online => Some(online),
-            Metric::Latency(operation, statistic) => self.series(operation, window).statistic(statistic),
-            Metric::Rate(operation) => {
-                let acknowledged = self.series(operation, window).acknowledged;
-                Some(acknowledged as f64 / lasted.as_secs_f64().max(f64::MIN_POSITIVE))
-            }
-            Metric::Count(operation, outcome) => Some(self.series(operation, window).count(outcome) as f64),
-            Metric::Errors(only) => {
-                let all = Operation::ALL.into_iter().filter(|one| only.is_none_or(|only| only == *one));
-                let (mut failed, mut ended) = (0, 0);
-                for operation in all {
-                    let series = self.series(operation, window);
-                    failed += series.failures();
-                    ended += series.failures() + series.acknowledged;
-                }
-                (ended > 0).then(|| failed as f64 / ended as f64)
-            }
-        }
+        measure(metric, |operation| self.series(operation, window), lasted, online)
     }
 
     fn of(&self, operation: Operation) -> MutexGuard<'_, Windows> {
@@ -278,6 +255,46 @@ impl Default for Series {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The value of a metric, where the operations came to this.
+pub(super) fn measure(
+    metric: Metric,
+    series: impl Fn(Operation) -> Series,
+    lasted: Duration,
+    online: f64,
+) -> Option<f64> {
+    match metric {
+        Metric::Online => Some(online),
+        Metric::Latency(operation, statistic) => series(operation).statistic(statistic),
+        Metric::Rate(operation) => {
+            Some(series(operation).acknowledged as f64 / lasted.as_secs_f64().max(f64::MIN_POSITIVE))
+        }
+        Metric::Count(operation, outcome) => Some(series(operation).count(outcome) as f64),
+        Metric::Errors(only) => {
+            let all = Operation::ALL.into_iter().filter(|one| only.is_none_or(|only| only == *one));
+            let (mut failed, mut ended) = (0, 0);
+            for series in all.map(series) {
+                failed += series.failures();
+                ended += series.failures() + series.acknowledged;
+            }
+            (ended > 0).then(|| failed as f64 / ended as f64)
+        }
+    }
+}
+
+/// The share of what is in a distribution that lasted longer than `limit`.
+pub(super) fn share_beyond(latencies: &Latencies, limit: Duration) -> f64 {
+    if latencies.is_empty() {
+        return 0.0;
+    }
+    let beyond = latencies.len() - latencies.count_between(0, micros(limit));
+    beyond as f64 / latencies.len() as f64
+}
+
+/// Those that are online among those that should be.
+pub(super) fn share(online: usize, expected: usize) -> f64 {
+    if expected == 0 { 1.0 } else { online as f64 / expected as f64 }
 }
 
 /// Whole microseconds, at least the one that the distributions begin with.

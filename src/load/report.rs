@@ -4,12 +4,17 @@
 //! A report is complete: distributions are in it bucket for bucket (`HdrHistogram` V2, deflated, in base64), so that
 //! reports of several shards can be merged without loss and runs compared with confidence intervals.
 
+pub mod compare;
+pub mod html;
+pub mod junit;
+pub mod merge;
+
 use super::recorder::{Latencies, Series};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use serde::{Deserialize, Serialize, de, ser};
 use std::collections::BTreeMap;
-use thingfleet_schema::load::Statistic;
+use thingfleet_schema::load::{Bound, Statistic};
 
 /// The form of this document; another number is another form.
 pub const VERSION: u32 = 1;
@@ -34,6 +39,10 @@ pub struct Report {
     pub lasted_s: f64,
     /// Devices of this process, or of all shards together.
     pub devices: usize,
+    /// How many of them were online before the first `stop`, or at the end.
+    pub online: usize,
+    /// How many should have been.
+    pub expected: usize,
     /// Which parts of the fleet are in it: `1/1` for a whole one.
     pub shards: Vec<String>,
     /// The phases, in order.
@@ -196,6 +205,14 @@ impl Report {
     }
 }
 
+impl Threshold {
+    /// What a bound has come to.
+    pub(super) fn new(bound: &Bound, value: Option<f64>) -> Self {
+        let held = value.is_some_and(|value| bound.holds(value));
+        Self { text: bound.text.clone(), value, held }
+    }
+}
+
 impl Operation {
     /// What a series came to, with so many that did not end.
     pub fn new(series: Series, in_flight: u64) -> Self {
@@ -259,6 +276,72 @@ impl<'de> Deserialize<'de> for Distribution {
         let mut latencies = super::recorder::no_latencies();
         latencies.add(&read).map_err(de::Error::custom)?;
         Ok(Self(latencies))
+    }
+}
+
+/// A report of three seconds, in which every publish took so many microseconds.
+#[cfg(test)]
+pub(crate) fn example(shard: &str, micros: u64) -> Report {
+    made_up(shard, 3, |_| micros)
+}
+
+/// A report of a minute with latencies around 20 ms times a factor, drawn from a seed.
+#[cfg(test)]
+pub(crate) fn long_example(seed: u64, factor: f64) -> Report {
+    let mut random = thingfleet_device::random::Stream::new(seed, "", "", "latencies");
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "around 20,000")]
+    made_up("1/1", 60, |_| ((20_000.0 + 2_000.0 * random.gaussian().clamp(-3.0, 3.0)) * factor) as u64)
+}
+
+#[cfg(test)]
+fn made_up(shard: &str, seconds: u32, mut micros: impl FnMut(u32) -> u64) -> Report {
+    let mut run = Series::new();
+    let seconds = (0..seconds).map(|at| {
+        let mut series = Series::new();
+        for number in 0..10 {
+            series.sent += 1;
+            series.acknowledged += 1;
+            series.latencies.record(micros(number)).unwrap();
+        }
+        run.add(&series);
+        let operations = [("publish".to_owned(), Slice::new(series))].into();
+        Second { at, online: 10, expected: 10, own: Own::default(), operations }
+    });
+    let seconds: Vec<_> = seconds.collect();
+    let bound = Bound::parse("publish.p99 < 50ms").unwrap();
+    let p99 = run.statistic(Statistic::Percentile(99.0));
+    Report {
+        version: VERSION,
+        fleet: "example".into(),
+        description: String::new(),
+        seed: 1,
+        domain: "example.org".into(),
+        started_ms: 1_700_000_000_000,
+        lasted_s: seconds.len() as f64,
+        devices: 10,
+        online: 10,
+        expected: 10,
+        shards: vec![shard.into()],
+        phases: vec![Phase {
+            name: "hold".into(),
+            step: "hold".into(),
+            from_s: 0.0,
+            to_s: seconds.len() as f64,
+            ended_by: None,
+        }],
+        operations: [("publish".to_owned(), Operation::new(run, 0))].into(),
+        thresholds: vec![Threshold::new(&bound, p99)],
+        generator: Generator {
+            saturated: false,
+            late_share: 0.0,
+            limit_ms: 50.0,
+            lateness: Distribution(super::recorder::no_latencies()),
+            cores: 2,
+            cpu_s: 1.0,
+            peak_memory: 1 << 20,
+            version: "0.1.0".into(),
+        },
+        seconds,
     }
 }
 

@@ -63,7 +63,11 @@ impl Targets {
     pub(super) fn publish(&self, begin: Instant, moments: Moments) -> std::io::Result<Flow> {
         let this = self.clone();
         Flow::start(begin, moments, move |intended, pick| {
-            let Some((_, seat)) = this.pick(pick) else { return };
+            let Some((place, seat)) = this.pick(pick) else { return };
+            // Who has left publishes nothing.
+            if this.meters.is_away(place) {
+                return;
+            }
             let sensors: Vec<_> = channels(&seat.definition, Role::Sensor).collect();
             if let Some(channel) = one(&sensors, pick) {
                 seat.publish(channel, intended);
