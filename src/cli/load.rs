@@ -134,7 +134,7 @@ fn pulse(phase: &str, second: &Second, global: &Global) -> io::Result<()> {
     {
         let Some(slice) = operations.get(operation.name()) else { continue };
         let failed: u64 = slice.failed.values().sum();
-        let numbers = slice.histogram.as_ref().and_then(|distribution| Summary::of(&distribution.0));
+        let numbers = slice.summary();
         let latency = numbers.map(|numbers| format!(" p50 {:.1} p99 {:.1} ms", numbers.p50, numbers.p99));
         let failures = (failed > 0).then(|| format!(" ({failed} failed)"));
         let (latency, failures) = (latency.unwrap_or_default(), failures.unwrap_or_default());

@@ -70,7 +70,7 @@ enum Action {
     /// Make a page with plots of a report
     #[command(after_help = HTML_EXAMPLES)]
     Html(Made),
-    /// Make JUnit XML of a report, for CI
+    /// Make `JUnit` XML of a report, for CI
     #[command(after_help = JUNIT_EXAMPLES)]
     Junit(Made),
     /// Make one report of those of all shards

@@ -191,12 +191,16 @@ pub struct Slice {
     pub failed: BTreeMap<String, u64>,
     /// Latencies of those that went well; none if none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub histogram: Option<Distribution>,
+    pub histogram: Option<Packed>,
 }
 
 /// A distribution in microseconds, in JSON as `HdrHistogram`'s V2 form, deflated, in base64.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution(pub Latencies);
+
+/// The same in that form in memory too: a few hundred bytes instead of two hundred thousand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed(Vec<u8>);
 
 impl Report {
     /// Whether the run was good: every threshold held and the generator kept up.
@@ -236,7 +240,7 @@ impl Slice {
     /// What a series of a second came to.
     pub fn new(series: Series) -> Self {
         let Series { sent, acknowledged, failed, latencies } = series;
-        let histogram = (!latencies.is_empty()).then_some(Distribution(latencies));
+        let histogram = (!latencies.is_empty()).then(|| Packed::new(&latencies));
         Self { sent, acknowledged, failed, histogram }
     }
 }
@@ -259,23 +263,55 @@ impl Summary {
     }
 }
 
+impl Packed {
+    /// Packs a distribution.
+    pub fn new(latencies: &Latencies) -> Self {
+        let mut bytes = Vec::new();
+        let packed = V2DeflateSerializer::new().serialize(latencies, &mut bytes);
+        packed.expect("a Vec takes what is written, and the counts of a run fit the form");
+        bytes.shrink_to_fit();
+        Self(bytes)
+    }
+
+    /// The distribution.
+    pub fn unpack(&self) -> Latencies {
+        Self::read(&self.0).expect("nothing else is ever packed")
+    }
+
+    fn read(bytes: &[u8]) -> Result<Latencies, String> {
+        let read = Deserializer::new().deserialize(&mut &*bytes);
+        let read: Latencies = read.map_err(|error| error.to_string())?;
+        // What it reads has the bounds that the writer had; what is added up here has ours.
+        let mut latencies = super::recorder::no_latencies();
+        latencies.add(&read).map_err(|error| error.to_string())?;
+        Ok(latencies)
+    }
+}
+
+impl Serialize for Packed {
+    fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64_STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Packed {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = BASE64_STANDARD.decode(text).map_err(de::Error::custom)?;
+        let read = Self::read(&bytes).map_err(de::Error::custom)?;
+        Ok(Self::new(&read))
+    }
+}
+
 impl Serialize for Distribution {
     fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut bytes = Vec::new();
-        V2DeflateSerializer::new().serialize(&self.0, &mut bytes).map_err(ser::Error::custom)?;
-        serializer.serialize_str(&BASE64_STANDARD.encode(bytes))
+        Packed::new(&self.0).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Distribution {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = BASE64_STANDARD.decode(text).map_err(de::Error::custom)?;
-        let read: Latencies = Deserializer::new().deserialize(&mut &*bytes).map_err(de::Error::custom)?;
-        // What it reads has the bounds that the writer had; what is added up here has ours.
-        let mut latencies = super::recorder::no_latencies();
-        latencies.add(&read).map_err(de::Error::custom)?;
-        Ok(Self(latencies))
+        Ok(Self(Packed::deserialize(deserializer)?.unpack()))
     }
 }
 

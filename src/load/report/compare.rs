@@ -4,7 +4,7 @@
 //! a block bootstrap (Künsch 1989): stretches of a few seconds are drawn, not single latencies, and with the seconds
 //! all that happened in them. Drawn from a fixed seed, the same two reports give the same intervals.
 
-use super::{Report, Second};
+use super::{Packed, Report, Second};
 use crate::load::recorder::{Latencies, Series, no_latencies};
 use std::collections::BTreeSet;
 use thingfleet_device::random::Stream;
@@ -199,7 +199,8 @@ impl Few {
         let Some(slice) = second.operations.get(name) else {
             return Self { acknowledged: 0, failed: 0, buckets: Vec::new() };
         };
-        let buckets = slice.histogram.iter().flat_map(|distribution| distribution.0.iter_recorded());
+        let latencies = slice.histogram.as_ref().map(Packed::unpack);
+        let buckets = latencies.iter().flat_map(|latencies| latencies.iter_recorded());
         let buckets = buckets.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value())).collect();
         Self { acknowledged: slice.acknowledged, failed: slice.failed.values().sum(), buckets }
     }

@@ -1,8 +1,8 @@
 //! Reports of several shards as one: counts added up, distributions bucket for bucket, thresholds looked at again.
 
-use super::{Distribution, Generator, Operation, Phase, Report, Second, Slice, Summary, Threshold};
+use super::{Generator, Operation, Phase, Report, Second, Slice, Summary, Threshold};
 use crate::load::{
-    recorder::{Series, measure, share, share_beyond},
+    recorder::{Series, measure, no_latencies, share, share_beyond},
     schedule::Shard,
 };
 use std::{
@@ -162,14 +162,13 @@ impl Slice {
     /// The series it was made of.
     pub(super) fn series(&self) -> Series {
         let Self { sent, acknowledged, failed, histogram } = self.clone();
-        let empty = Series::new();
-        let latencies = histogram.map_or(empty.latencies, |Distribution(latencies)| latencies);
+        let latencies = histogram.map_or_else(no_latencies, |packed| packed.unpack());
         Series { sent, acknowledged, failed, latencies }
     }
 
     /// Its latencies in a few numbers; `None` where there are none.
     pub fn summary(&self) -> Option<Summary> {
-        self.histogram.as_ref().and_then(|distribution| Summary::of(&distribution.0))
+        self.histogram.as_ref().and_then(|packed| Summary::of(&packed.unpack()))
     }
 }
 
