@@ -12,7 +12,7 @@ use thingfleet_control::{
     fault::{FaultKind, FaultSpec},
 };
 
-/// Entries that a plan has at most (docs/FAULTS.md); what is more stands there as a remark.
+/// Entries that the reader of plans takes; what is more stands there as a remark.
 const MOST: usize = 256;
 /// Shortest time that a fault lasts in a plan, in seconds.
 const SHORTEST: f64 = 0.001;

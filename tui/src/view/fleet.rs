@@ -97,7 +97,9 @@ fn widths(area: Rect) -> [u16; COLUMNS] {
     match area.width {
         ..60 => [18, 0, 12, area.width.saturating_sub(34), 0, 0, 0],
         60..100 => [19, 16, 14, area.width - 60, 7, 0, 0],
-        100..140 => [24, 16, 14, 24, 7, 9, area.width - 98],
+        // What is wrong stands behind the state.
+        100..120 => [20, 16, 24, area.width - 80, 7, 9, 0],
+        120..140 => [24, 16, 14, 24, 7, 9, area.width - 98],
         140.. => [32, 24, 16, 36, 8, 10, area.width - 130],
     }
 }
