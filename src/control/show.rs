@@ -75,6 +75,7 @@ pub(super) fn roster(crew: &Crew) -> Vec<Entry> {
             tags: seat.tags.clone(),
             state: state(&standing),
             trouble: trouble.map(str::to_owned),
+            faults: standing.faults.iter().map(|id| id.0).collect(),
         }
     };
     crew.present().into_iter().map(entry).collect()

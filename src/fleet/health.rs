@@ -21,7 +21,7 @@ use std::sync::{
 };
 use thingfleet_control::command::Command;
 use thingfleet_device::{
-    io::{Colour, Event, Session},
+    io::{Colour, Event, FaultId, Session},
     time::Instant,
 };
 use tokio::sync::broadcast;
@@ -58,6 +58,8 @@ struct State {
     network_failure: Option<String>,
     /// Whether its world cannot keep its speed.
     is_lagging: bool,
+    /// What goes wrong with it, in the order of beginning.
+    faults: Vec<FaultId>,
 }
 
 /// Where a device stands.
@@ -232,6 +234,7 @@ mod tests {
     use thingfleet_device::{
         commissioning::journey::{NetworkFailure, Step},
         definition::ChannelId,
+        fault::{Fault, Kind},
         io::{FailureKind, StreamFailure},
     };
 
@@ -283,6 +286,22 @@ mod tests {
         assert_eq!(health.troubles()[0].kind, "network");
         health.reporter(0).event(Instant::START, Event::Session(Session::Connecting));
         assert!(health.troubles().is_empty());
+    }
+
+    #[test]
+    fn what_goes_wrong_is_known_until_it_ends_or_the_device_begins_anew() {
+        let health = Health::new(["kettle"]);
+        let kettle = health.reporter(0);
+        let fault = Fault::of(Kind::SensorStuck);
+        let begin = |id| kettle.event(Instant::START, Event::FaultBegan(FaultId(id), fault.clone().into()));
+        begin(1);
+        begin(2);
+        kettle.event(Instant::START, Event::FaultEnded(FaultId(1)));
+        assert_eq!(health.standing(0).faults, [FaultId(2)]);
+        kettle.event(Instant::START, Event::Session(Session::Off));
+        assert_eq!(health.standing(0).faults, [FaultId(2)], "a power cut mends nothing");
+        kettle.switched_on();
+        assert_eq!(health.standing(0).faults, []);
     }
 
     #[tokio::test]

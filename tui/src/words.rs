@@ -174,8 +174,8 @@ pub fn command(command: &Command) -> String {
         Command::Offline {} => "cut off".to_owned(),
         Command::Online {} => "let come back".to_owned(),
         Command::Fault { fault: spec } => fault(spec),
-        Command::Clear { id: Some(id), .. } => format!("end fault {id}"),
-        Command::Clear { id: None, kind: Some(kind) } => format!("end {kind}"),
+        Command::Clear { kind: Some(kind), .. } => format!("end {kind}"),
+        Command::Clear { id: Some(id), kind: None } => format!("end fault {id}"),
         Command::Clear { id: None, kind: None } => "end all faults".to_owned(),
     }
 }

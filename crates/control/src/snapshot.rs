@@ -88,6 +88,9 @@ pub struct Entry {
     /// Short name of what is wrong with its session or its nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// What goes wrong with it because it was told to: the ids of its faults, in the order of beginning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<u32>,
 }
 
 /// Where a device stands.

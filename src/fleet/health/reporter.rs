@@ -25,7 +25,10 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// The device is switched on.
     pub(crate) fn switched_on(&self) {
-        self.slot.lock().is_lagging = false;
+        let mut state = self.slot.lock();
+        state.is_lagging = false;
+        state.faults.clear();
+        drop(state);
         self.stand(Condition::On(Session::Connecting));
     }
 
@@ -112,8 +115,10 @@ impl Reporter {
             Event::FaultBegan(id, fault) => {
                 let (device, fault) = (&*self.slot.name, fault.kind().id());
                 tracing::info!(device, id = id.0, fault, "something goes wrong, as it was told to");
+                self.slot.lock().faults.push(*id);
             }
-            Event::FaultEnded(_) | Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) => {}
+            Event::FaultEnded(id) => self.slot.lock().faults.retain(|fault| fault != id),
+            Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) => {}
         }
         self.tell(at, What::Event(event));
     }
@@ -189,6 +194,9 @@ impl Reporter {
         }
         if *session != Session::Joining {
             state.network_failure = None;
+        }
+        if *session == Session::Stopped {
+            state.faults.clear();
         }
         drop(state);
         self.stand(Condition::On(session.clone()));
