@@ -11,6 +11,7 @@ pub mod fleet;
 pub mod label;
 pub mod load;
 pub mod memory;
+mod metrics;
 pub mod network;
 pub mod server;
 pub mod state;

@@ -39,8 +39,8 @@ pub fn told(notice: &Notice, definition: &Definition) -> event::What {
     }
 }
 
-/// The fleet as a whole.
-pub(super) fn fleet(crew: &Crew) -> Fleet {
+/// The fleet as a whole, which may be a load.
+pub(super) fn fleet(crew: &Crew, load: bool) -> Fleet {
     let (health, pace) = (crew.health(), crew.pace());
     let snapshot = health.snapshot();
     let present = crew.present();
@@ -58,6 +58,7 @@ pub(super) fn fleet(crew: &Crew) -> Fleet {
         lagging: snapshot.lagging,
         counters: counters(&snapshot.counts),
         latest_event: health.history().latest(),
+        load,
     }
 }
 
@@ -181,7 +182,7 @@ fn bluetooth(state: &ble::State) -> Bluetooth {
     }
 }
 
-fn counters(counts: &Counts) -> Counters {
+pub(super) fn counters(counts: &Counts) -> Counters {
     Counters {
         events: counts.events,
         published: counts.published,

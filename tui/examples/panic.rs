@@ -24,6 +24,7 @@ fn main() -> io::Result<()> {
             lagging: 0,
             counters: Counters::default(),
             latest_event: 0,
+            load: false,
         };
         for one in [News::Connected, News::Fleet(fleet)] {
             tell.send(one).await.expect("the dashboard listens");
