@@ -4,3 +4,4 @@ mod honesty;
 mod shards;
 mod soak;
 mod stage;
+mod watched;
