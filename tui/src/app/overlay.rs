@@ -151,7 +151,7 @@ impl App {
             Screen::Traffic => self.traffic.filter.clone(),
             Screen::Log => self.log.filter.clone(),
             Screen::Faults => self.library.filter.clone(),
-            Screen::Device | Screen::Code => return,
+            Screen::Device | Screen::Code | Screen::Load => return,
         };
         let input = Input::new(before.text().to_owned());
         self.overlay = Some(Overlay::Filter(FilterPrompt { input, before, error: None }));
@@ -174,7 +174,7 @@ impl App {
             Screen::Traffic => self.traffic.filter(filter),
             Screen::Log => self.log.filter(filter),
             Screen::Faults => self.library.filter(filter),
-            Screen::Device | Screen::Code => {}
+            Screen::Device | Screen::Code | Screen::Load => {}
         }
     }
 
@@ -220,7 +220,7 @@ impl App {
                 let Some(channel) = self.channel() else { return };
                 (Some(channel.name.clone()), hint(channel), String::new())
             }
-            Screen::Fleet | Screen::Traffic | Screen::Log | Screen::Faults | Screen::Code => {
+            Screen::Fleet | Screen::Traffic | Screen::Log | Screen::Faults | Screen::Code | Screen::Load => {
                 if self.reached(reach).is_empty() {
                     return self.complain("there is no device to give a value");
                 }
