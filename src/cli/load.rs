@@ -13,7 +13,7 @@ use std::{
 use thingfleet::load::{
     LoadError, Options, Run,
     recorder::Samples,
-    report::{Report, Second, Summary},
+    report::{Report, Second, Summary, hints::hints},
     schedule::Shard,
 };
 use thingfleet_schema::load::Operation;
@@ -147,10 +147,10 @@ fn pulse(phase: &str, second: &Second, global: &Global) -> io::Result<()> {
 /// What the run came to, for people or as one object.
 pub(super) fn summary(report: &Report, global: &Global) -> io::Result<()> {
     if global.json {
-        let mut report = serde_json::to_value(report)?;
+        let (mut report, hints) = (serde_json::to_value(report)?, hints(report));
         // They were told one by one.
         report.as_object_mut().map(|report| report.remove("seconds"));
-        return output::json(&json!({ "type": "report", "report": report }));
+        return output::json(&json!({ "type": "report", "report": report, "hints": hints }));
     }
     output::line("")?;
     output::line(
@@ -181,6 +181,9 @@ pub(super) fn summary(report: &Report, global: &Global) -> io::Result<()> {
         let value =
             threshold.value.map_or_else(|| "nothing to measure".to_owned(), |value| format!("{value:.4}"));
         output::line(&format!("{verdict:<6} {} ({value})", threshold.text))?;
+    }
+    for hint in hints(report) {
+        output::line(&format!("hint: {hint}"))?;
     }
     let generator = &report.generator;
     output::line(&format!(
