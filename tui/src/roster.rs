@@ -88,6 +88,9 @@ impl Roster {
 
     /// Notes what a device told; whether the list is still as good as the fleet's own.
     pub fn tell(&mut self, event: &Event) -> bool {
+        if let What::Pace { .. } = event.what {
+            return true;
+        }
         let Some(place) = self.place(&event.device) else { return false };
         let row = &mut self.rows[place];
         row.events += 1;
@@ -122,7 +125,8 @@ impl Roster {
             | What::FaultBegan(_)
             | What::FaultEnded { .. }
             | What::Steered { .. }
-            | What::Lagging { .. } => {}
+            | What::Lagging { .. }
+            | What::Pace { .. } => {}
             // Places move, so the whole list is fetched again.
             What::Added | What::Removed => return false,
         }

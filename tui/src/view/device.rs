@@ -236,7 +236,7 @@ fn history(app: &App, paint: &mut Paint, area: Rect) {
     ribbon(app, paint, Rect { x: body.x + 1, width: body.width.saturating_sub(2), ..line(body, 0) });
     let rest = Rect { y: body.y + 1, height: body.height - 1, ..body };
     let is_history = |what: &What| match what {
-        What::Reading { .. } | What::Published { .. } => false,
+        What::Reading { .. } | What::Published { .. } | What::Pace { .. } => false,
         What::Session { .. }
         | What::PublishFailed { .. }
         | What::Actuated { .. }
