@@ -7,7 +7,10 @@ mod recruit;
 pub use recruit::AddError;
 pub(super) use recruit::Recruiting;
 
-use super::{COMMANDS, Friend, health::Health};
+use super::{
+    COMMANDS, Friend,
+    health::{Health, Notice, What},
+};
 use crate::{
     driver::{Command, Look, Order, Request, Wanted, Watch},
     label,
@@ -128,11 +131,16 @@ impl Crew {
 
     /// Changes how fast time passes, and returns once every device that runs knows.
     pub async fn set_pace(&self, change: impl FnOnce(&mut Pace)) {
-        let speed = {
+        let (before, pace) = {
             let mut pace = self.lock_pace();
+            let before = *pace;
             change(&mut pace);
-            pace.effective()
+            (before, *pace)
         };
+        let speed = pace.effective();
+        if pace != before {
+            self.health.tell(What::Paced(pace));
+        }
         // All at once: a fleet that is too fast is slow to answer, each device in its turn.
         let told = self.present().into_iter().map(|(_, seat)| async move {
             if seat.command(Command::Pace(speed)).await {
@@ -142,9 +150,9 @@ impl Crew {
         join_all(told).await;
     }
 
-    /// What the device at this place is, also if it was removed.
-    pub fn definition(&self, place: usize) -> Option<Arc<Definition>> {
-        self.seat(place).map(|seat| Arc::clone(&seat.definition))
+    /// What the device is that this is about, also if it was removed; none if it is about the fleet.
+    pub fn definition(&self, notice: &Notice) -> Option<Arc<Definition>> {
+        self.seat(notice.device?).map(|seat| Arc::clone(&seat.definition))
     }
 
     /// All places that are not empty, in order.

@@ -9,6 +9,7 @@ mod server;
 mod wireless;
 
 pub use adapter::{Adapter, AdapterError};
+pub use people::odd_in_host;
 pub use read::{Surroundings, read, read_file};
 
 use crate::load::Load;
