@@ -195,7 +195,7 @@ pub(super) fn summary(report: &Report, global: &Global) -> io::Result<()> {
     ))
 }
 
-/// Good is a run whose thresholds held and whose generator kept up.
+/// Good is a run whose thresholds held, in which devices came online, and whose generator kept up.
 fn verdict(report: &Report) -> Result<(), Failure> {
     let generator = &report.generator;
     if generator.saturated {
@@ -206,6 +206,10 @@ fn verdict(report: &Report) -> Result<(), Failure> {
             generator.limit_ms
         );
         return Err(Failure::run(message).help("take a faster machine, several with `--shard`, or less load"));
+    }
+    let joined = report.operations.get(Operation::Join.name()).map_or(0, |join| join.acknowledged);
+    if joined == 0 {
+        return Err(Failure::run("no device came online"));
     }
     let missed: Vec<_> = report.thresholds.iter().filter(|threshold| !threshold.held).collect();
     if missed.is_empty() {

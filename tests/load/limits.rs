@@ -34,14 +34,18 @@ async fn a_limit_on_registrations_is_named() {
     let limits = Limits { registrations: true, shaper: false };
     let (code, _, complaint) = load(limits, 3, "load:\n  phases: [{ ramp: 1s }]\n").await;
     assert_eq!(code, Some(3), "{complaint}");
-    assert!(complaint.contains("accounts so quickly") && complaint.contains("registration_timeout"), "{complaint}");
+    assert!(
+        complaint.contains("accounts so quickly") && complaint.contains("registration_timeout"),
+        "{complaint}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shaper_is_named() {
     let limits = Limits { registrations: false, shaper: true };
     // About 350 bytes a publish: twice what the shaper lets through.
-    let phases = "load:\n  phases:\n    - { ramp: flat-out, concurrency: 1 }\n    - { hold: 40s, publish: 60/s }\n";
+    let phases =
+        "load:\n  phases:\n    - { ramp: flat-out, concurrency: 1 }\n    - { hold: 40s, publish: 60/s }\n";
     let (_, told, complaint) = load(limits, 3, phases).await;
     assert!(told.contains("`shaper`"), "{told}\n{complaint}");
 }

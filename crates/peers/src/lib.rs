@@ -101,8 +101,10 @@ VirtualHost "{DOMAIN}"
 
     /// Starts an ejabberd with some of the limits that Debian's configuration has.
     pub async fn ejabberd_with(limits: Limits) -> Self {
-        let (timeout, shaper) =
-            (if limits.registrations { "600" } else { "infinity" }, if limits.shaper { "normal" } else { "none" });
+        let (timeout, shaper) = (
+            if limits.registrations { "600" } else { "infinity" },
+            if limits.shaper { "c2s_shaper" } else { "none" },
+        );
         let (dir, port) = (directory(), free_port());
         let d = dir.display();
         let pem = [fs::read(dir.join("cert.pem")).unwrap(), fs::read(dir.join("key.pem")).unwrap()].concat();
@@ -114,6 +116,7 @@ certfiles: ["{d}/both.pem"]
 auth_password_format: scram
 registration_timeout: {timeout}
 shaper: {{normal: {{rate: 3000, burst_size: 20000}}}}
+shaper_rules: {{c2s_shaper: {{normal: all}}}}
 listen:
   - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls_required: true, shaper: {shaper}, access: all, backlog: 1024}}
 modules:

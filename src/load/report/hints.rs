@@ -5,10 +5,11 @@ use thingfleet_schema::load::Operation;
 
 /// Seconds of a run below which nothing is said of how it went on.
 const SHORTEST: usize = 20;
-/// How many times as long publishes take in the end as in the beginning, where a server cannot keep up.
-const GROWTH: f64 = 4.0;
+/// How many times as long publishes take in the end as at their best, where a server cannot keep up. They do not take
+/// longer and longer for ever: devices that have to wait send the latest value only.
+const GROWTH: f64 = 10.0;
 /// Milliseconds below which nobody minds.
-const HARMLESS: f64 = 500.0;
+const HARMLESS: f64 = 100.0;
 
 /// A sentence for each thing that stands out.
 pub fn hints(report: &Report) -> Vec<String> {
@@ -22,7 +23,7 @@ pub fn hints(report: &Report) -> Vec<String> {
     }
     if !report.generator.saturated && is_falling_behind(report) {
         hints.push(
-            "publishes wait longer and longer: the server takes less than it is sent. If it is busy, that is its capacity; \
+            "publishes came to wait ten times as long as at their best: the server takes less than it is sent. If it is busy, that is its capacity; \
              if it is idle, a shaper holds the sessions back (ejabberd: `shaper` and `shaper_rules`, 3,000 bytes a second \
              in Debian's configuration; Prosody: `limits`)"
                 .to_owned(),
@@ -44,14 +45,16 @@ fn meaning(kind: &str) -> Option<&'static str> {
         }
         "conflict" => "two sessions use one account; give each device its own",
         "authentication" => "accounts or passwords are not those of the server",
-        "unreachable" => "the server refuses connections, or their backlog is full (`net.core.somaxconn`, ejabberd: `backlog`)",
+        "unreachable" => {
+            "the server refuses connections, or their backlog is full (`net.core.somaxconn`, ejabberd: `backlog`)"
+        }
         "item-not-found" => "nodes are not there: somebody deletes them, or the server does",
         "tls" => "handshakes fail: check the certificate, or the server is too busy to finish them",
         _ => return None,
     })
 }
 
-/// Whether publishes took longer and longer while the devices stayed.
+/// Whether publishes came to take much longer while the devices stayed.
 fn is_falling_behind(report: &Report) -> bool {
     let held = |second: &&Second| {
         let at = f64::from(second.at);
@@ -66,10 +69,10 @@ fn is_falling_behind(report: &Report) -> bool {
     if medians.len() < SHORTEST {
         return false;
     }
-    let quarter = medians.len() / 4;
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
-    let (first, last) = (mean(&medians[..quarter]), mean(&medians[medians.len() - quarter..]));
-    last > HARMLESS && last > first * GROWTH
+    let quarter = &medians[medians.len() - medians.len() / 4..];
+    let last = quarter.iter().sum::<f64>() / quarter.len() as f64;
+    let best = medians.iter().copied().fold(f64::INFINITY, f64::min);
+    last > HARMLESS && last > best * GROWTH
 }
 
 #[cfg(test)]
