@@ -36,6 +36,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 pub use accounts::AccountsError;
 pub(crate) use crew::Seat;
 pub use crew::{AddError, Crew, Pace};
+pub use limits::{LimitError, make_room};
 
 /// How many devices of a fleet create nodes at the same time on the private server, which takes it well.
 const PRIVATE_SETUPS: usize = 8;
@@ -95,8 +96,8 @@ pub enum FleetError {
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
     /// Too few files may be open.
-    #[error("{0}")]
-    Files(String),
+    #[error(transparent)]
+    Files(#[from] LimitError),
 }
 
 impl FleetError {
@@ -122,7 +123,7 @@ impl Fleet {
         fleet: &profile::Fleet,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(Self, Events), FleetError> {
-        limits::make_room(fleet.devices.len()).map_err(FleetError::Files)?;
+        make_room(fleet.devices.len())?;
         let (mut state, memories) = remember(fleet)?;
         let registering = |done, of| progress(Progress::Registering { done, of });
         let (server, remote) = match &fleet.server {
@@ -140,7 +141,8 @@ impl Fleet {
                 "ANY certificate is accepted; anyone in between can read along"
             );
         }
-        let connector = Arc::new(Connector::new(remote.clone())?);
+        let connectors = Connector::new(remote.clone())?.each_source();
+        let connector = Arc::clone(connectors.first().expect("there is one source at least"));
         let accounts = if let Some(server) = &server {
             let person = &server.person().account;
             let domain = server.domain();
@@ -186,7 +188,8 @@ impl Fleet {
         let events = crew.health().watch();
         let all = Arc::clone(&crew);
         let mut supervisor = Supervisor::new(move |number| {
-            let (crew, connector, gate) = (Arc::clone(&all), Arc::clone(&connector), Arc::clone(&gate));
+            let connector = Arc::clone(&connectors[number % connectors.len()]);
+            let (crew, gate) = (Arc::clone(&all), Arc::clone(&gate));
             let (pool, networks) = (Arc::clone(&pool), networks.clone());
             async move {
                 let Some(seat) = crew.seat(number).filter(|seat| !seat.is_removed()) else { return };
