@@ -79,8 +79,8 @@ pub(crate) struct Seat {
     pub(crate) tags: Vec<String>,
     /// Memory and own address of a device that is commissioned over Bluetooth.
     pub(super) wireless: Option<(Memory, Address)>,
-    /// The present task's channel.
-    requests: watch::Sender<Option<mpsc::Sender<Request>>>,
+    /// The present task's channel, which has room for 32 requests from the start: hence the boxes.
+    requests: watch::Sender<Option<mpsc::Sender<Box<Request>>>>,
     is_removed: AtomicBool,
 }
 
@@ -263,7 +263,7 @@ impl Seat {
     }
 
     /// Takes the seat for a new task.
-    pub(super) fn take(&self) -> mpsc::Receiver<Request> {
+    pub(super) fn take(&self) -> mpsc::Receiver<Box<Request>> {
         let (sender, receiver) = mpsc::channel(COMMANDS);
         self.requests.send_replace(Some(sender));
         receiver
@@ -306,13 +306,14 @@ impl Seat {
     /// before it; returns whether it is switched on.
     pub(crate) fn publish(&self, channel: ChannelId, intended: RealInstant) -> bool {
         let sender = self.requests.borrow().clone();
-        sender.is_some_and(|sender| sender.blocking_send(Request::Publish(channel, intended)).is_ok())
+        sender
+            .is_some_and(|sender| sender.blocking_send(Box::new(Request::Publish(channel, intended))).is_ok())
     }
 
     async fn send(&self, request: Request) -> bool {
         let sender = self.requests.borrow().clone();
         match sender {
-            Some(sender) => sender.send(request).await.is_ok(),
+            Some(sender) => sender.send(Box::new(request)).await.is_ok(),
             None => false,
         }
     }

@@ -217,13 +217,13 @@ impl Session {
     /// Queues a stanza; [`Self::next`] writes all that is queued at once. A stanza sent while the session is not up
     /// is dropped: a device that comes back publishes its state anew. Where the server takes nothing any more and
     /// 256 KiB are waiting, the session goes down as lost.
+    #[allow(clippy::needless_pass_by_value, reason = "whoever sends a stanza has done with it")]
     pub fn send(&mut self, stanza: Element) {
         let State::Up(live) = &mut self.state else {
             tracing::debug!(name = stanza.name(), "dropped a stanza: not signed on");
             return;
         };
-        live.pipe.queue(&stanza);
-        self.management.sent(stanza);
+        self.management.sent(live.pipe.queue(&stanza));
     }
 
     /// Waits for the next event. Never returns while the session is idle. Cancel-safe.
@@ -297,7 +297,7 @@ impl Session {
         let resumed = match outcome {
             Outcome::Resumed(answer) => {
                 for stanza in self.management.resumed(&answer).map_err(|error| protocol(&error))? {
-                    pipe.queue(stanza);
+                    pipe.queue_raw(stanza);
                 }
                 true
             }
@@ -365,8 +365,7 @@ impl Session {
                     self.management.received();
                 }
                 if let Some(answer) = refuse(&refused) {
-                    live.pipe.queue(&answer);
-                    self.management.sent(answer);
+                    self.management.sent(live.pipe.queue(&answer));
                 }
                 Ok(None)
             }

@@ -178,6 +178,7 @@ modules:
             domain: DOMAIN.to_owned(),
             host: Some("127.0.0.1".to_owned()),
             port: Some(self.port),
+            from: Vec::new(),
             security: Security::StartTls,
             trust: Trust::CaFile(self.dir.join("ca.pem")),
         }
