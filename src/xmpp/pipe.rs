@@ -108,7 +108,7 @@ impl Pipe {
     /// Reads the next element.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, ReadError>> {
         loop {
-            if let Some(frame) = self.framer.next()? {
+            if let Some(frame) = self.framer.frame()? {
                 return Poll::Ready(Ok(receive(&frame, Limits::HOST)));
             }
             let mut chunk = [0; READ];

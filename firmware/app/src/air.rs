@@ -74,6 +74,8 @@ impl Air {
         while self.is_on.get() {
             self.went_off.wait().await;
         }
+        // Somebody else may wait for the same.
+        self.went_off.signal(());
     }
 
     /// Is the peripheral whenever it is wanted. The radio has one antenna: nothing is on the air before the network is
@@ -87,6 +89,7 @@ impl Air {
     ) -> ! {
         loop {
             let peripheral = self.wanted.wait().await;
+            self.is_on.set(true);
             self.orders.clear();
             station.off().await;
             let mut client = Client { air: self, inbox, is_connected: false };

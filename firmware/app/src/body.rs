@@ -129,26 +129,37 @@ where
         loop {
             let wake = self.drain().await;
             if *self.device.session() == Session::Stopped {
-                self.legs.stream.quiet().await;
-                self.legs.air.off().await;
-                return;
+                return self.leave(inbox).await;
             }
-            let input = match self.pending.pop_front() {
-                Some(input) => input,
-                None => {
-                    let alarm = Timer::at(self.clock.at(wake));
-                    match select3(alarm, inbox.receive(), self.panel.input()).await {
-                        Either3::First(()) => Input::Timeout,
-                        Either3::Second(told) => match self.translate(told) {
-                            Some(input) => input,
-                            None => continue,
-                        },
-                        Either3::Third(input) => input,
-                    }
+            let input = if let Some(input) = self.pending.pop_front() {
+                input
+            } else {
+                let alarm = Timer::at(self.clock.at(wake));
+                match select3(alarm, inbox.receive(), self.panel.input()).await {
+                    Either3::First(()) => Input::Timeout,
+                    Either3::Second(told) => match self.translate(told) {
+                        Some(input) => input,
+                        None => continue,
+                    },
+                    Either3::Third(input) => input,
                 }
             };
             self.device.handle_input(self.clock.now(), input);
         }
+    }
+
+    /// Waits until the stream is closed and nothing is on the air; nobody wants to know any more what happens there.
+    async fn leave(self, inbox: &Inbox) {
+        let leaving = async {
+            self.legs.stream.quiet().await;
+            self.legs.air.off().await;
+        };
+        let unheard = async {
+            loop {
+                inbox.receive().await;
+            }
+        };
+        let (Either::First(()) | Either::Second(())) = select(leaving, unheard).await;
     }
 
     /// Carries out everything the device wants, and returns when it wants to be asked again. What is to be kept is in the

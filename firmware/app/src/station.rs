@@ -36,6 +36,8 @@ impl Station {
         while self.is_on.get() {
             self.went_off.wait().await;
         }
+        // Somebody else may wait for the same.
+        self.went_off.signal(());
     }
 
     /// Joins and leaves as it is told. The radio has one antenna: nothing is joined before Bluetooth is off; and a stream
@@ -49,34 +51,31 @@ impl Station {
     ) -> ! {
         let mut wanted = self.wanted.wait().await;
         loop {
-            wanted = match wanted {
-                Some(credentials) => {
-                    let stay = async {
-                        air.off().await;
-                        match network.join(&credentials).await {
-                            Ok(()) => {
-                                inbox.send(Told::Input(Input::NetworkUp)).await;
-                                network.lost().await
-                            }
-                            Err(failure) => failure,
-                        }
-                    };
-                    match select(stay, self.wanted.wait()).await {
-                        Either::First(failure) => {
-                            network.leave().await;
-                            inbox.send(Told::Input(Input::NetworkDown(failure))).await;
-                            self.wanted.wait().await
-                        }
-                        Either::Second(next) => next,
+            let Some(credentials) = wanted else {
+                stream.quiet().await;
+                network.leave().await;
+                self.is_on.set(false);
+                self.went_off.signal(());
+                wanted = self.wanted.wait().await;
+                continue;
+            };
+            let stay = async {
+                air.off().await;
+                match network.join(&credentials).await {
+                    Ok(()) => {
+                        inbox.send(Told::Input(Input::NetworkUp)).await;
+                        network.lost().await
                     }
+                    Err(failure) => failure,
                 }
-                None => {
-                    stream.quiet().await;
+            };
+            wanted = match select(stay, self.wanted.wait()).await {
+                Either::First(failure) => {
                     network.leave().await;
-                    self.is_on.set(false);
-                    self.went_off.signal(());
+                    inbox.send(Told::Input(Input::NetworkDown(failure))).await;
                     self.wanted.wait().await
                 }
+                Either::Second(next) => next,
             };
         }
     }

@@ -98,6 +98,8 @@ impl Stream {
         while self.is_busy.get() && !self.is_wanted.get() {
             self.went_quiet.wait().await;
         }
+        // Somebody else may wait for the same.
+        self.went_quiet.signal(());
     }
 
     /// Whether something is about the stream of now; what is about an earlier one is no longer true.
@@ -120,20 +122,18 @@ impl Stream {
     pub(crate) async fn run(&self, network: &impl Network, entropy: &mut impl Entropy, inbox: &Inbox) -> ! {
         let mut wanted = self.wanted.wait().await;
         loop {
-            wanted = match wanted {
-                Some((account, turn)) => {
-                    let mut tell = async |happening| inbox.send(Told::Stream(turn, happening)).await;
-                    let stay = self.stay(network, entropy, &account, &mut tell);
-                    match select(stay, self.wanted.wait()).await {
-                        Either::First(()) => None,
-                        Either::Second(next) => next,
-                    }
-                }
-                None => {
-                    self.is_busy.set(false);
-                    self.went_quiet.signal(());
-                    self.wanted.wait().await
-                }
+            let Some((account, turn)) = wanted else {
+                self.is_busy.set(false);
+                self.went_quiet.signal(());
+                wanted = self.wanted.wait().await;
+                continue;
+            };
+            self.is_busy.set(true);
+            let mut tell = async |happening| inbox.send(Told::Stream(turn, happening)).await;
+            let stay = self.stay(network, entropy, &account, &mut tell);
+            wanted = match select(stay, self.wanted.wait()).await {
+                Either::First(()) => None,
+                Either::Second(next) => next,
             };
         }
     }

@@ -282,7 +282,7 @@ impl Client {
         self.watch(now)?;
         while self.told.is_empty() && self.listens() {
             let limits = self.framer.limits();
-            let Some(frame) = self.framer.next()? else { break };
+            let Some(frame) = self.framer.frame()? else { break };
             let received = receive::receive(&frame, limits);
             match self.state {
                 State::Idle => {}

@@ -59,14 +59,12 @@ impl Establishing {
     /// Begins with `resume`, if there is a session to resume and the server can; gives what is sent first.
     pub fn begin(is_managed: bool, resource: &str, resume: Option<Element>) -> (Self, Element) {
         let resource = resource.to_owned();
-        match resume.filter(|_| is_managed) {
-            Some(resume) => (Self { resource, is_managed, stage: Stage::Resuming }, resume),
-            None => {
-                let begun = Self { resource, is_managed, stage: Stage::Binding };
-                let request = begun.bind();
-                (begun, request)
-            }
+        if let Some(resume) = resume.filter(|_| is_managed) {
+            return (Self { resource, is_managed, stage: Stage::Resuming }, resume);
         }
+        let begun = Self { resource, is_managed, stage: Stage::Binding };
+        let request = begun.bind();
+        (begun, request)
     }
 
     /// Takes an element.

@@ -180,7 +180,7 @@ impl Framer {
     ///
     /// # Errors
     /// [`NotXml`] if the stream cannot go on.
-    pub fn next(&mut self) -> Result<Option<Frame<'_>>, NotXml> {
+    pub fn frame(&mut self) -> Result<Option<Frame<'_>>, NotXml> {
         while let Some(&byte) = self.buffer.get(self.at) {
             self.at += 1;
             match self.step(byte)? {
@@ -339,7 +339,7 @@ mod tests {
         let mut cut = Vec::new();
         for piece in text.as_bytes().chunks(step) {
             framer.push(piece);
-            while let Some(frame) = framer.next()? {
+            while let Some(frame) = framer.frame()? {
                 cut.push(match frame {
                     Frame::Element { bytes, .. } => String::from_utf8_lossy(bytes).into_owned(),
                     Frame::TooLarge { start } => format!("!{}", String::from_utf8_lossy(start)),
@@ -395,7 +395,7 @@ mod tests {
             let mut cut = Vec::new();
             for piece in text.as_bytes().chunks(step) {
                 framer.push(piece);
-                while let Some(frame) = framer.next().unwrap() {
+                while let Some(frame) = framer.frame().unwrap() {
                     cut.push(match frame {
                         Frame::Header(bytes) | Frame::Element { bytes, .. } => bytes.to_vec(),
                         Frame::TooLarge { .. } | Frame::Footer => panic!("{frame:?}"),
@@ -432,7 +432,7 @@ mod tests {
             framer.push(b"<message>");
             let ended = (0..100_000).any(|_| {
                 framer.push(piece.as_bytes());
-                let ended = framer.next().is_err();
+                let ended = framer.frame().is_err();
                 assert!(framer.buffer.capacity() <= 2 * limits.bytes + 64);
                 ended
             });
@@ -444,7 +444,7 @@ mod tests {
     fn a_silent_stream_holds_no_memory() {
         let mut framer = Framer::new(Limits::HOST);
         framer.push(b"<a/><b/> \n");
-        while framer.next().unwrap().is_some() {}
+        while framer.frame().unwrap().is_some() {}
         assert_eq!(framer.buffer.capacity(), 0);
     }
 

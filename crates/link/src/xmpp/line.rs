@@ -126,7 +126,7 @@ impl Line {
             match select3(wire.read(&mut chunk), alarm, self.steered.wait()).await {
                 Either3::First(Ok(0)) => self.lost(lost("the server closed the connection")),
                 Either3::First(Ok(count)) => {
-                    self.client.borrow_mut().receive(self.clock.now(), &chunk[..count])
+                    self.client.borrow_mut().receive(self.clock.now(), &chunk[..count]);
                 }
                 Either3::First(Err(error)) => self.lost(lost(&error)),
                 Either3::Second(()) | Either3::Third(()) => {}

@@ -149,7 +149,7 @@ mod tests {
     fn take(bytes: &str) -> Received {
         let mut framer = Framer::new(Limits::HOST);
         framer.push(bytes.as_bytes());
-        let frame = framer.next().unwrap().expect("one whole element");
+        let frame = framer.frame().unwrap().expect("one whole element");
         receive(&frame, Limits::HOST)
     }
 
