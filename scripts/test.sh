@@ -55,7 +55,7 @@ if cargo build --bin thingfleet && cargo build --package thingfleet-tui --exampl
     run bluetooth .venv/bin/python -m pytest -q -n 4 --dist worksteal tests/bluetooth
     run control .venv/bin/python -m pytest -q tests/control
     run dashboard .venv/bin/python -m pytest -q tests/dashboard
-    run faults .venv/bin/python -m pytest -q tests/faults
+    run faults .venv/bin/python -m pytest -q -n 3 --dist worksteal tests/faults
     run fleet .venv/bin/python -m pytest -q tests/fleet
 else
     failed+=(journeys)

@@ -64,7 +64,7 @@ pub struct Driver {
     bluetooth: Option<ble::State>,
     /// The write that is being answered, while somebody listens.
     writing: Option<Write>,
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::Receiver<Box<Request>>,
     /// Those who wait for a condition.
     watches: Vec<Watch>,
     reporter: Reporter,
@@ -73,16 +73,17 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Switches a device on. When all senders of `requests` are gone the device leaves.
+    /// Switches a device on. When all senders of `requests` are gone the device leaves. It is boxed, so that the task it
+    /// runs in is small and holds it once.
     pub(crate) fn new(
         definition: Arc<Definition>,
         instance: Instance,
         surroundings: Surroundings,
-        requests: mpsc::Receiver<Request>,
+        requests: mpsc::Receiver<Box<Request>>,
         reporter: Reporter,
-    ) -> Self {
+    ) -> Box<Self> {
         let Surroundings { connector, clock, gate, equipment, probe } = surroundings;
-        Self {
+        Box::new(Self {
             device: Device::new(definition, instance),
             session: Session::new(connector),
             clock,
@@ -94,11 +95,11 @@ impl Driver {
             watches: Vec::new(),
             reporter,
             probe: probe.map(Box::new),
-        }
+        })
     }
 
     /// Runs the device until it has stopped and its stream is closed.
-    pub async fn run(mut self) {
+    pub async fn run(mut self: Box<Self>) {
         let mut alarm = pin!(sleep_until(self.clock.real(Instant::START)));
         loop {
             let wake = self.drain();
@@ -151,8 +152,8 @@ impl Driver {
     }
 
     /// Gives what a request makes of the device, if it does.
-    fn requested(&mut self, request: Option<Request>) -> Option<Input> {
-        match request {
+    fn requested(&mut self, request: Option<Box<Request>>) -> Option<Input> {
+        match request.map(|request| *request) {
             None => Some(Input::Stop),
             Some(Request::Do(command)) => Some(command.into()),
             Some(Request::Steer(order)) => {

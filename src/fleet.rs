@@ -37,6 +37,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 pub use accounts::AccountsError;
 pub(crate) use crew::Seat;
 pub use crew::{AddError, Crew, Pace};
+pub use limits::{LimitError, make_room};
 
 /// How many devices of a fleet create nodes at the same time on the private server, which takes it well.
 const PRIVATE_SETUPS: usize = 8;
@@ -97,8 +98,8 @@ pub enum FleetError {
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
     /// Too few files may be open.
-    #[error("{0}")]
-    Files(String),
+    #[error(transparent)]
+    Files(#[from] LimitError),
 }
 
 impl FleetError {
@@ -137,7 +138,7 @@ impl Fleet {
         meters: Option<Arc<Meters>>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(Self, Events), FleetError> {
-        limits::make_room(fleet.devices.len()).map_err(FleetError::Files)?;
+        make_room(fleet.devices.len())?;
         let (mut state, memories) = remember(fleet)?;
         let registering = |done, of| progress(Progress::Registering { done, of });
         let (server, remote) = match &fleet.server {
@@ -155,7 +156,8 @@ impl Fleet {
                 "ANY certificate is accepted; anyone in between can read along"
             );
         }
-        let connector = Arc::new(Connector::new(remote.clone())?);
+        let connectors = Connector::new(remote.clone())?.each_source();
+        let connector = Arc::clone(connectors.first().expect("there is one source at least"));
         let accounts = if let Some(server) = &server {
             let person = &server.person().account;
             let domain = server.domain();
@@ -199,9 +201,10 @@ impl Fleet {
         };
         let (crew, launches) = Crew::new(fleet, &remote.domain, seats, recruiting);
         let events = crew.health().watch();
-        let (all, way) = (Arc::clone(&crew), Arc::clone(&connector));
+        let all = Arc::clone(&crew);
         let supervisor = Supervisor::new(move |number| {
-            let (crew, connector, gate) = (Arc::clone(&all), Arc::clone(&way), Arc::clone(&gate));
+            let connector = Arc::clone(&connectors[number % connectors.len()]);
+            let (crew, gate) = (Arc::clone(&all), Arc::clone(&gate));
             let (pool, networks) = (Arc::clone(&pool), networks.clone());
             let meters = meters.clone();
             async move {

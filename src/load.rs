@@ -16,7 +16,7 @@ mod traffic;
 
 pub use board::Board;
 
-use crate::fleet::{AddError, Fleet, FleetError, Progress, clock::wall_clock};
+use crate::fleet::{AddError, Fleet, FleetError, Progress, clock::wall_clock, make_room};
 use conduct::{Conductor, Stage};
 use meters::Meters;
 use observers::{Observer, Order};
@@ -141,6 +141,7 @@ impl Run {
             return Err(LoadError::Empty(shard));
         }
         let crowds = introduce(&mut profile, &load, shard)?;
+        make_room(profile.devices.len() + crowds.len()).map_err(FleetError::from)?;
         let meters = Meters::new(profile.devices.len(), Recorder::new(samples));
         let (fleet, _) = Fleet::prepare(&profile, Some(Arc::clone(&meters)), progress).await?;
         let crew = fleet.crew();

@@ -253,6 +253,7 @@ pub(crate) fn example() -> (Fleet, LoadReading) {
         lagging: 0,
         counters: Counters { published: 41, ..Counters::default() },
         latest_event: 0,
+        tasks: 0,
         load: true,
     };
     let mut latencies = no_latencies();

@@ -7,7 +7,6 @@ pub mod client;
 pub mod connect;
 mod dns;
 pub mod failure;
-mod frame;
 pub mod impaired;
 pub mod link;
 mod negotiate;

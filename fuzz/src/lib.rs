@@ -4,8 +4,10 @@
 //! `cargo test -p thingfleet-fuzz` replays the corpus and its mutations on any toolchain.
 
 mod gatt;
+mod stream;
 
 pub use gatt::gatt;
+pub use stream::stream;
 
 use std::{sync::LazyLock, time::Duration};
 use thingfleet_device::{io::Input, ns, xml::Element};

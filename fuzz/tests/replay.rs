@@ -82,3 +82,8 @@ fn any_table_is_a_recording_a_list_or_a_complaint() {
 fn any_client_is_answered_by_the_book() {
     replay("gatt", thingfleet_fuzz::gatt, 1000);
 }
+
+#[test]
+fn any_server_is_answered_within_bounds() {
+    replay("stream", thingfleet_fuzz::stream, 1000);
+}

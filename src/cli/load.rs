@@ -17,7 +17,7 @@ use thingfleet::{
     load::{
         LoadError, Options, Run,
         recorder::Samples,
-        report::{Report, Second, Summary},
+        report::{Report, Second, Summary, hints::hints},
         schedule::Shard,
     },
 };
@@ -222,10 +222,10 @@ fn pulse(phase: &str, second: &Second, global: &Global) -> io::Result<()> {
 /// What the run came to, for people or as one object.
 pub(super) fn summary(report: &Report, global: &Global) -> io::Result<()> {
     if global.json {
-        let mut report = serde_json::to_value(report)?;
+        let (mut report, hints) = (serde_json::to_value(report)?, hints(report));
         // They were told one by one.
         report.as_object_mut().map(|report| report.remove("seconds"));
-        return output::json(&json!({ "type": "report", "report": report }));
+        return output::json(&json!({ "type": "report", "report": report, "hints": hints }));
     }
     output::line("")?;
     output::line(
@@ -257,6 +257,9 @@ pub(super) fn summary(report: &Report, global: &Global) -> io::Result<()> {
             threshold.value.map_or_else(|| "nothing to measure".to_owned(), |value| format!("{value:.4}"));
         output::line(&format!("{verdict:<6} {} ({value})", threshold.text))?;
     }
+    for hint in hints(report) {
+        output::line(&format!("hint: {hint}"))?;
+    }
     let generator = &report.generator;
     output::line(&format!(
         "generator: {:.1} s of processor time, {} MiB at most, {:.2} % of its doings later than {} ms",
@@ -267,7 +270,7 @@ pub(super) fn summary(report: &Report, global: &Global) -> io::Result<()> {
     ))
 }
 
-/// Good is a run whose thresholds held and whose generator kept up.
+/// Good is a run whose thresholds held, in which devices came online, and whose generator kept up.
 fn verdict(report: &Report) -> Result<(), Failure> {
     let generator = &report.generator;
     if generator.saturated {
@@ -278,6 +281,10 @@ fn verdict(report: &Report) -> Result<(), Failure> {
             generator.limit_ms
         );
         return Err(Failure::run(message).help("take a faster machine, several with `--shard`, or less load"));
+    }
+    let joined = report.operations.get(Operation::Join.name()).map_or(0, |join| join.acknowledged);
+    if joined == 0 {
+        return Err(Failure::run("no device came online"));
     }
     let missed: Vec<_> = report.thresholds.iter().filter(|threshold| !threshold.held).collect();
     if missed.is_empty() {

@@ -161,10 +161,7 @@ async fn watch(
 ) -> Result<(), Failure> {
     let health = Arc::clone(fleet.health());
     let crew = Arc::clone(fleet.crew());
-    let print = |notice: &Notice| match crew.definition(notice.device) {
-        Some(definition) => events::print(notice, &definition, global),
-        None => Ok(()),
-    };
+    let print = |notice: &Notice| events::print(notice, crew.definition(notice).as_deref(), global);
     let end = Instant::now() + how.span.unwrap_or(NO_END);
     let is_quiet = how.headless || how.events || global.json || !dashboard::has_terminal();
     if let (Some(control), false) = (control, is_quiet) {

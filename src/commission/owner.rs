@@ -7,6 +7,7 @@
 
 use crate::xmpp::client;
 use thingfleet_device::{jid::BareJid, ns, xml::Element};
+use thingfleet_link::xmpp::failure::Condition;
 
 /// The words that end it.
 const SETUP_DONE: &str = "Setup done!";
@@ -112,8 +113,7 @@ impl Owner {
 fn hear_message(message: &Element) -> Option<Heard> {
     let kind = message.get_attr("type");
     if kind == Some("error") {
-        let (condition, _) = crate::xmpp::failure::stanza_error(message);
-        return Some(Heard::Error(condition));
+        return Some(Heard::Error(Condition::of_stanza(message).name));
     }
     let body = message.get(ns::CLIENT, "body")?.get_text().into_owned();
     Some(if body == SETUP_DONE { Heard::Done } else { Heard::Words { body, is_chat: kind == Some("chat") } })

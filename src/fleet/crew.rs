@@ -7,7 +7,10 @@ mod recruit;
 pub use recruit::AddError;
 pub(super) use recruit::Recruiting;
 
-use super::{COMMANDS, Friend, health::Health};
+use super::{
+    COMMANDS, Friend,
+    health::{Health, Notice, What},
+};
 use crate::{
     driver::{Command, Look, Order, Request, Wanted, Watch},
     label,
@@ -76,8 +79,8 @@ pub(crate) struct Seat {
     pub(crate) tags: Vec<String>,
     /// Memory and own address of a device that is commissioned over Bluetooth.
     pub(super) wireless: Option<(Memory, Address)>,
-    /// The present task's channel.
-    requests: watch::Sender<Option<mpsc::Sender<Request>>>,
+    /// The present task's channel, which has room for 32 requests from the start: hence the boxes.
+    requests: watch::Sender<Option<mpsc::Sender<Box<Request>>>>,
     is_removed: AtomicBool,
 }
 
@@ -128,11 +131,16 @@ impl Crew {
 
     /// Changes how fast time passes, and returns once every device that runs knows.
     pub async fn set_pace(&self, change: impl FnOnce(&mut Pace)) {
-        let speed = {
+        let (before, pace) = {
             let mut pace = self.lock_pace();
+            let before = *pace;
             change(&mut pace);
-            pace.effective()
+            (before, *pace)
         };
+        let speed = pace.effective();
+        if pace != before {
+            self.health.tell(What::Paced(pace));
+        }
         // All at once: a fleet that is too fast is slow to answer, each device in its turn.
         let told = self.present().into_iter().map(|(_, seat)| async move {
             if seat.command(Command::Pace(speed)).await {
@@ -142,9 +150,9 @@ impl Crew {
         join_all(told).await;
     }
 
-    /// What the device at this place is, also if it was removed.
-    pub fn definition(&self, place: usize) -> Option<Arc<Definition>> {
-        self.seat(place).map(|seat| Arc::clone(&seat.definition))
+    /// What the device is that this is about, also if it was removed; none if it is about the fleet.
+    pub fn definition(&self, notice: &Notice) -> Option<Arc<Definition>> {
+        self.seat(notice.device?).map(|seat| Arc::clone(&seat.definition))
     }
 
     /// All places that are not empty, in order.
@@ -255,7 +263,7 @@ impl Seat {
     }
 
     /// Takes the seat for a new task.
-    pub(super) fn take(&self) -> mpsc::Receiver<Request> {
+    pub(super) fn take(&self) -> mpsc::Receiver<Box<Request>> {
         let (sender, receiver) = mpsc::channel(COMMANDS);
         self.requests.send_replace(Some(sender));
         receiver
@@ -298,13 +306,14 @@ impl Seat {
     /// before it; returns whether it is switched on.
     pub(crate) fn publish(&self, channel: ChannelId, intended: RealInstant) -> bool {
         let sender = self.requests.borrow().clone();
-        sender.is_some_and(|sender| sender.blocking_send(Request::Publish(channel, intended)).is_ok())
+        sender
+            .is_some_and(|sender| sender.blocking_send(Box::new(Request::Publish(channel, intended))).is_ok())
     }
 
     async fn send(&self, request: Request) -> bool {
         let sender = self.requests.borrow().clone();
         match sender {
-            Some(sender) => sender.send(request).await.is_ok(),
+            Some(sender) => sender.send(Box::new(request)).await.is_ok(),
             None => false,
         }
     }

@@ -10,6 +10,7 @@ pub(crate) use reporter::Reporter;
 pub use snapshot::{Counts, Snapshot, Standing, Trouble};
 
 use super::{
+    crew::Pace,
     history::History,
     tap::{Listener, Tap},
 };
@@ -92,9 +93,9 @@ struct Counters {
 /// Something a device told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
-    /// Place of the device in its fleet.
-    pub device: usize,
-    /// Its name.
+    /// Place of the device in its fleet; none for what is about the fleet.
+    pub device: Option<usize>,
+    /// Its name, if it is about one.
     pub name: Arc<str>,
     /// Its own time.
     pub at: Instant,
@@ -113,11 +114,14 @@ pub enum What {
     Bluetooth(ble::State),
     /// It was told to do this, by way of the control interface.
     Steered(Command),
+    /// Time passes at this pace in the worlds of all devices.
+    Paced(Pace),
     /// It joined the fleet.
     Added,
     /// It was removed from the fleet.
     Removed,
 }
+
 /// A watcher's end of the event stream.
 #[derive(Debug)]
 pub struct Events {
@@ -165,6 +169,24 @@ impl Health {
     /// Starts to watch what devices tell from now on.
     pub fn watch(self: &Arc<Self>) -> Events {
         Events { health: Arc::clone(self), receiver: self.events.subscribe() }
+    }
+
+    /// Tells something about the fleet.
+    pub(super) fn tell(&self, what: What) {
+        self.spread(None, || "".into(), Instant::START, what);
+    }
+
+    fn spread(&self, device: Option<usize>, name: impl FnOnce() -> Arc<str>, at: Instant, what: What) {
+        // Nobody pays for an event that nobody watches.
+        let (is_watched, is_kept) = (self.events.receiver_count() > 0, self.history.is_on());
+        if is_watched || is_kept {
+            let notice = Arc::new(Notice { device, name: name(), at, what });
+            if is_kept {
+                self.history.keep(Arc::clone(&notice));
+            }
+            // It fails only if the last watcher has just left.
+            _ = self.events.send(notice);
+        }
     }
 
     /// The way to report for the device at this place.

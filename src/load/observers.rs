@@ -6,7 +6,6 @@ use crate::{
     xmpp::{
         client::{Client, answer},
         connect::Connector,
-        failure,
     },
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -18,6 +17,7 @@ use thingfleet_device::{
     ns,
     xml::Element,
 };
+use thingfleet_link::xmpp::failure::Condition;
 use tokio::{
     sync::mpsc,
     time::{Instant, interval, sleep},
@@ -196,7 +196,7 @@ impl Observer {
         let is_refused = stanza.get_attr("type") == Some("error");
         match channel {
             Some(channel) if is_refused => {
-                self.meters.refused(device.place, channel, &failure::stanza_error(stanza).0);
+                self.meters.refused(device.place, channel, &Condition::of_stanza(stanza).name);
             }
             None if !is_refused && !device.is_seen => {
                 device.is_seen = true;

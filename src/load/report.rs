@@ -5,6 +5,7 @@
 //! reports of several shards can be merged without loss and runs compared with confidence intervals.
 
 pub mod compare;
+pub mod hints;
 pub mod html;
 pub mod junit;
 pub mod merge;
@@ -327,6 +328,16 @@ pub(crate) fn long_example(seed: u64, factor: f64) -> Report {
     let mut random = thingfleet_device::random::Stream::new(seed, "", "", "latencies");
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "around 20,000")]
     made_up("1/1", 60, |_| ((20_000.0 + 2_000.0 * random.gaussian().clamp(-3.0, 3.0)) * factor) as u64)
+}
+
+/// A report of a minute in which publishes take longer and longer.
+#[cfg(test)]
+pub(crate) fn slowing_example() -> Report {
+    let mut asked = 0;
+    made_up("1/1", 60, |_| {
+        asked += 1;
+        asked * 10_000
+    })
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use super::{
     connect::Connector,
-    failure, register,
+    register,
     session::{Session, SessionEvent},
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use thingfleet_device::{instance::Account, io::StreamFailure, jid::BareJid, ns, xml::Element};
+use thingfleet_link::xmpp::failure::Condition;
 use tokio::time;
 
 /// How long a request may take.
@@ -196,7 +197,7 @@ impl Client {
             if kind == Some("result") {
                 return Ok(stanza);
             }
-            let (condition, text) = failure::stanza_error(&stanza);
+            let Condition { name: condition, text } = Condition::of_stanza(&stanza);
             return Err(IqError::Refused { condition, text });
         }
     }

@@ -4,9 +4,9 @@ use super::pipe::ReadError;
 use std::{error::Error, io};
 use thingfleet_device::{
     io::{FailureKind, StreamFailure},
-    ns,
     xml::Element,
 };
+use thingfleet_link::xmpp::failure::{Condition, StreamError as SharedError};
 use tokio_rustls::rustls::{self, CertificateError};
 use tokio_xmpp::xmlstream::RecvFeaturesError;
 use xmpp_parsers::stream_error::StreamError;
@@ -30,6 +30,33 @@ pub enum OpenError {
         /// What the last attempt met.
         source: io::Error,
     },
+    /// All local ports are taken that connections from one address to one address of a server can have (`ip(7)`).
+    #[error(
+        "no local port is left for a connection from {from} to {to}: Linux has {ports} of them for one address on each \
+         side; list more addresses of this machine in `server: {{ from: [...] }}`, or widen the range with \
+         `sysctl net.ipv4.ip_local_port_range`"
+    )]
+    Ports {
+        /// The address connected from.
+        from: String,
+        /// The address connected to.
+        to: String,
+        /// How many there are.
+        ports: u32,
+    },
+    /// The address to connect from is not one of this machine.
+    #[error(
+        "{from} in `server: {{ from: ... }}` is no address of this machine; `ip address` lists those it has"
+    )]
+    Source {
+        /// That address.
+        from: String,
+    },
+    /// As many files are open as may be (`getrlimit(2)`, `RLIMIT_NOFILE`).
+    #[error(
+        "no more files may be open here ({0}); raise the limit with `ulimit -n` as root or in /etc/security/limits.conf"
+    )]
+    Files(#[source] io::Error),
     /// The server did not finish signing on in time.
     #[error("the server did not answer for {seconds} s while signing on")]
     TimedOut {
@@ -55,35 +82,20 @@ pub enum OpenError {
     #[error("the server sent {0} bytes between STARTTLS and the handshake")]
     Injected(usize),
     /// The server refused the account.
-    #[error("{condition}{}", with_text(.text))]
-    Sasl {
-        /// The condition's name in RFC 6120 section 6.5.
-        condition: String,
-        /// The server's text, if it sent one.
-        text: String,
-    },
+    #[error("{0}")]
+    Sasl(Condition),
     /// No mechanism in common.
     #[error("the server offers {}, and none of it is spoken here", offered(.0))]
     NoMechanism(Vec<String>),
     /// The server did not show that it knows the password either, or broke the exchange.
     #[error("the server failed to sign on: {0}")]
     ServerSasl(sasl::client::MechanismError),
-    /// The server refused to bind a resource.
-    #[error("binding was refused: {condition}{}", with_text(.text))]
-    Bind {
-        /// The condition's name in RFC 6120 section 8.3.
-        condition: String,
-        /// The server's text, if it sent one.
-        text: String,
-    },
+    /// The server let nobody be bound or resumed.
+    #[error("{0}")]
+    Establish(SharedError),
     /// The server ended the stream with an error.
-    #[error("{condition}{}", with_text(.text))]
-    Stream {
-        /// The condition's name in RFC 6120 section 4.9.
-        condition: String,
-        /// The server's text, if it sent one.
-        text: String,
-    },
+    #[error("{0}")]
+    Stream(Condition),
     /// The connection broke.
     #[error("{0}")]
     Lost(String),
@@ -97,14 +109,18 @@ impl OpenError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Unresolved { .. } => FailureKind::Unresolved,
-            Self::Unreachable { .. } | Self::TimedOut { .. } => FailureKind::Unreachable,
+            Self::Unreachable { .. }
+            | Self::Ports { .. }
+            | Self::Source { .. }
+            | Self::Files(_)
+            | Self::TimedOut { .. } => FailureKind::Unreachable,
             Self::Tls(error) if tls_error(error).is_none() => FailureKind::Lost,
             Self::ServerName(_) | Self::Tls(_) | Self::TlsRefused | Self::Injected(_) => FailureKind::Tls,
             Self::NoTls | Self::NotLoopback => FailureKind::NoTls,
-            Self::Sasl { condition, .. } => sasl_kind(condition),
+            Self::Sasl(condition) => condition.sasl_kind(),
             Self::NoMechanism(_) => FailureKind::NoMechanism,
-            Self::Bind { condition, .. } => bind_kind(condition),
-            Self::Stream { condition, .. } => stream_kind(condition),
+            Self::Establish(error) => error.kind(),
+            Self::Stream(condition) => condition.stream_kind(),
             Self::Lost(_) => FailureKind::Lost,
             Self::ServerSasl(_) | Self::Protocol(_) => FailureKind::Protocol,
         }
@@ -114,6 +130,15 @@ impl OpenError {
 impl From<OpenError> for StreamFailure {
     fn from(error: OpenError) -> Self {
         Self { kind: error.kind(), text: error.to_string() }
+    }
+}
+
+impl From<SharedError> for OpenError {
+    fn from(error: SharedError) -> Self {
+        match error {
+            SharedError::Stream(condition) => Self::Stream(condition),
+            other => Self::Establish(other),
+        }
     }
 }
 
@@ -149,14 +174,7 @@ impl From<ReadError> for OpenError {
 
 /// A `<stream:error/>` that came in on an open stream (RFC 6120 section 4.9).
 pub(super) fn stream_error(error: &Element) -> OpenError {
-    let condition = error.elements().find(|child| child.name() != "text");
-    let said = error.elements().find(|child| child.name() == "text");
-    let said = said.map(Element::get_text).unwrap_or_default();
-    // The content of `<see-other-host/>` is the host.
-    let content = condition.map(Element::get_text).unwrap_or_default();
-    let text = format!("{said} {content}").trim().to_owned();
-    let condition = condition.map_or_else(|| "undefined-condition".to_owned(), named);
-    OpenError::Stream { condition, text }
+    OpenError::Stream(Condition::of_stream_error(error))
 }
 
 /// The same before the session reads elements itself.
@@ -168,68 +186,8 @@ pub(super) fn typed_stream_error(error: StreamError) -> OpenError {
     }
 }
 
-/// Condition and text of a stanza error (RFC 6120 section 8.3).
-pub(crate) fn stanza_error(stanza: &Element) -> (String, String) {
-    let Some(error) = stanza.elements().find(|child| child.name() == "error") else {
-        return ("undefined-condition".to_owned(), String::new());
-    };
-    let said = error.elements().find(|child| child.name() == "text");
-    let condition = error.elements().find(|child| child.name() != "text");
-    (
-        condition.map_or_else(|| "undefined-condition".to_owned(), named),
-        said.map(|text| text.get_text().into_owned()).unwrap_or_default(),
-    )
-}
-
-/// Whether an element is a stream error.
-pub(super) fn is_stream_error(element: &Element) -> bool {
-    element.is(ns::STREAMS, "error")
-}
-
-fn named(element: &Element) -> String {
-    element.name().to_owned()
-}
-
-fn with_text(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(": {text}") }
-}
-
 fn offered(mechanisms: &[String]) -> String {
     if mechanisms.is_empty() { "no mechanism".to_owned() } else { mechanisms.join(", ") }
-}
-
-fn sasl_kind(condition: &str) -> FailureKind {
-    match condition {
-        "account-disabled" | "credentials-expired" => FailureKind::AccountDisabled,
-        "invalid-mechanism" | "mechanism-too-weak" => FailureKind::NoMechanism,
-        "encryption-required" => FailureKind::NoTls,
-        "temporary-auth-failure" => FailureKind::StreamError,
-        "aborted" | "incorrect-encoding" | "malformed-request" => FailureKind::Protocol,
-        // Servers invent conditions (`not-allowed`, `forbidden`); all of them mean this account, now.
-        _ => FailureKind::Authentication,
-    }
-}
-
-fn bind_kind(condition: &str) -> FailureKind {
-    match condition {
-        "conflict" => FailureKind::Conflict,
-        "resource-constraint" | "not-allowed" | "policy-violation" => FailureKind::Policy,
-        _ => FailureKind::Protocol,
-    }
-}
-
-fn stream_kind(condition: &str) -> FailureKind {
-    match condition {
-        "conflict" => FailureKind::Conflict,
-        "policy-violation" | "resource-constraint" => FailureKind::Policy,
-        "connection-timeout" | "system-shutdown" | "reset" => FailureKind::Lost,
-        "bad-format"
-        | "not-well-formed"
-        | "invalid-xml"
-        | "invalid-namespace"
-        | "unsupported-stanza-type" => FailureKind::Protocol,
-        _ => FailureKind::StreamError,
-    }
 }
 
 /// The TLS error inside an I/O error.

@@ -8,7 +8,7 @@ use super::{
     failure::{self, OpenError},
     impaired::{Impaired, Shape},
     link::Link,
-    pipe::{Pipe, Received},
+    pipe::Pipe,
 };
 use futures::{SinkExt, StreamExt};
 use sasl::{
@@ -26,8 +26,12 @@ use thingfleet_device::{
     fault::link::{Impairments, Refused},
     instance::Account,
     ns,
-    stream_management::StreamManagement,
     xml::Element,
+};
+use thingfleet_link::xmpp::{
+    establish::{Establishing, Outcome, Step},
+    failure::Condition,
+    receive::Received,
 };
 use thingfleet_schema::profile::Security;
 use tokio::{
@@ -56,19 +60,6 @@ pub(super) struct Opened {
     pub(super) outcome: Outcome,
     /// Stanzas that came before the server's last answer; stream management does not count them.
     pub(super) early: VecDeque<Element>,
-}
-
-/// What the server made of the request to resume or bind.
-pub(super) enum Outcome {
-    /// The old session goes on; the server's `<resumed/>`.
-    Resumed(Element),
-    /// A new session.
-    Bound {
-        /// The full JID.
-        jid: String,
-        /// The answer to the request to enable stream management, if it was offered.
-        management: Option<Element>,
-    },
 }
 
 /// How far an attempt to open a stream has come, and when.
@@ -230,7 +221,7 @@ async fn authenticate(
             XmppStreamElement::Sasl(Nonza::Failure(failed)) => {
                 let text = failed.texts.into_values().next().unwrap_or_default();
                 let element = xmpp_parsers::minidom::Element::from(failed.defined_condition);
-                return Err(OpenError::Sasl { condition: element.name().to_owned(), text });
+                return Err(OpenError::Sasl(Condition { name: element.name().to_owned(), text }));
             }
             other => return Err(unexpected(other)),
         };
@@ -311,56 +302,24 @@ async fn establish(
     resource: &str,
     resume: Option<Element>,
 ) -> Result<Opened, OpenError> {
-    let managed = features.stream_management.is_some();
+    let is_managed = features.stream_management.is_some();
+    let (mut establishing, first) = Establishing::begin(is_managed, resource, resume);
     let mut early = VecDeque::new();
-    if let Some(resume) = resume.filter(|_| managed) {
-        pipe.queue(&resume);
-        let is_answer = |element: &Element| element.namespace() == ns::STREAM_MANAGEMENT;
-        let answer = exchange(&mut pipe, &mut early, is_answer).await?;
-        if answer.name() == "resumed" {
-            return Ok(Opened { pipe, outcome: Outcome::Resumed(answer), early });
-        }
-    }
-    let bind =
-        Element::new(ns::BIND, "bind").child(Element::new(ns::BIND, "resource").text(resource.to_string()));
-    pipe.queue(&Element::new(ns::CLIENT, "iq").attr("type", "set").attr("id", "bind").child(bind));
-    let is_answer =
-        |element: &Element| element.is(ns::CLIENT, "iq") && element.get_attr("id") == Some("bind");
-    let answer = exchange(&mut pipe, &mut early, is_answer).await?;
-    if answer.get_attr("type") == Some("error") {
-        let (condition, text) = failure::stanza_error(&answer);
-        return Err(OpenError::Bind { condition, text });
-    }
-    let jid = answer.get(ns::BIND, "bind").and_then(|bind| bind.get(ns::BIND, "jid"));
-    let jid = jid.ok_or_else(|| OpenError::Protocol("the server bound no address".to_owned()))?;
-    let jid = jid.get_text().into_owned();
-    let mut management = None;
-    if managed {
-        pipe.queue(&StreamManagement::enable());
-        let is_answer = |element: &Element| element.namespace() == ns::STREAM_MANAGEMENT;
-        management = Some(exchange(&mut pipe, &mut early, is_answer).await?);
-    }
-    Ok(Opened { pipe, outcome: Outcome::Bound { jid, management }, early })
-}
-
-/// Writes what is queued and waits for the answer to it; what comes in between is put aside.
-async fn exchange(
-    pipe: &mut Pipe,
-    early: &mut VecDeque<Element>,
-    is_answer: impl Fn(&Element) -> bool,
-) -> Result<Element, OpenError> {
-    pipe.flush().await?;
+    pipe.queue(&first);
     loop {
+        pipe.flush().await?;
         match pipe.next().await? {
-            Received::Element(element) if is_answer(&element) => return Ok(element),
-            Received::Element(element) if failure::is_stream_error(&element) => {
-                return Err(failure::stream_error(&element));
-            }
+            Received::Element(element) => match establishing.take(element)? {
+                Step::Send(element) => {
+                    pipe.queue(&element);
+                }
+                Step::Early(element) => early.push_back(element),
+                Step::Done(outcome) => return Ok(Opened { pipe, outcome, early }),
+            },
+            Received::Refused(_) => {}
             Received::Footer => {
                 return Err(OpenError::Lost("the server closed the stream while binding".to_owned()));
             }
-            Received::Element(element) => early.push_back(element),
-            Received::Refused(_) => {}
         }
     }
 }

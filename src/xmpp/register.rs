@@ -4,10 +4,14 @@ use super::{
     connect::Connector,
     failure::{self, OpenError},
     negotiate,
-    pipe::{Pipe, Received},
+    pipe::Pipe,
 };
 use std::sync::Arc;
 use thingfleet_device::{jid::BareJid, ns, value::Secret, xml::Element};
+use thingfleet_link::xmpp::{
+    failure::{Condition, is_stream_error},
+    receive::Received,
+};
 use tokio::time;
 
 /// What became of an account.
@@ -137,7 +141,7 @@ async fn answer(pipe: &mut Pipe, id: &str) -> Result<Element, OpenError> {
     pipe.flush().await?;
     loop {
         match pipe.next().await? {
-            Received::Element(element) if failure::is_stream_error(&element) => {
+            Received::Element(element) if is_stream_error(&element) => {
                 return Err(failure::stream_error(&element));
             }
             Received::Element(element) if element.get_attr("id") == Some(id) => return Ok(element),
@@ -151,9 +155,9 @@ fn outcome(answer: &Element) -> Registration {
     if answer.get_attr("type") == Some("result") {
         return Registration::Created;
     }
-    let (condition, text) = failure::stanza_error(answer);
-    let why = if text.is_empty() { condition.clone() } else { format!("{condition}: {text}") };
-    let next_step = match condition.as_str() {
+    let condition = Condition::of_stanza(answer);
+    let why = condition.to_string();
+    let next_step = match condition.name.as_str() {
         "conflict" => return Registration::Exists,
         // ejabberd makes one account every ten minutes from one address unless told otherwise.
         "resource-constraint" | "wait" => {

@@ -10,8 +10,8 @@ use super::{
     connect::Connector,
     failure::{self, OpenError},
     impaired::Shape,
-    negotiate::{self, Opened, Outcome},
-    pipe::{Pipe, Received, Refused},
+    negotiate::{self, Opened},
+    pipe::Pipe,
 };
 use std::{
     collections::VecDeque,
@@ -29,6 +29,11 @@ use thingfleet_device::{
     ns,
     stream_management::{self, StreamManagement},
     xml::Element,
+};
+use thingfleet_link::xmpp::{
+    establish::Outcome,
+    failure::is_stream_error,
+    receive::{self, Received},
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -217,13 +222,13 @@ impl Session {
     /// Queues a stanza; [`Self::next`] writes all that is queued at once. A stanza sent while the session is not up
     /// is dropped: a device that comes back publishes its state anew. Where the server takes nothing any more and
     /// 256 KiB are waiting, the session goes down as lost.
+    #[allow(clippy::needless_pass_by_value, reason = "whoever sends a stanza has done with it")]
     pub fn send(&mut self, stanza: Element) {
         let State::Up(live) = &mut self.state else {
             tracing::debug!(name = stanza.name(), "dropped a stanza: not signed on");
             return;
         };
-        live.pipe.queue(&stanza);
-        self.management.sent(stanza);
+        self.management.sent(live.pipe.queue(&stanza));
     }
 
     /// Waits for the next event. Never returns while the session is idle. Cancel-safe.
@@ -297,7 +302,7 @@ impl Session {
         let resumed = match outcome {
             Outcome::Resumed(answer) => {
                 for stanza in self.management.resumed(&answer).map_err(|error| protocol(&error))? {
-                    pipe.queue(stanza);
+                    pipe.queue_raw(stanza);
                 }
                 true
             }
@@ -341,7 +346,7 @@ impl Session {
     fn receive(&mut self, received: Received) -> Result<Option<Box<Element>>, OpenError> {
         let State::Up(live) = &mut self.state else { return Ok(None) };
         match received {
-            Received::Element(element) if is_stanza(&element) => {
+            Received::Element(element) if receive::is_stanza(&element) => {
                 self.management.received();
                 let is_sign_of_life = element.name() == "iq" && element.get_attr("id") == Some(PING);
                 Ok((!is_sign_of_life).then(|| Box::new(element)))
@@ -352,9 +357,7 @@ impl Session {
                 }
                 Ok(None)
             }
-            Received::Element(element) if failure::is_stream_error(&element) => {
-                Err(failure::stream_error(&element))
-            }
+            Received::Element(element) if is_stream_error(&element) => Err(failure::stream_error(&element)),
             Received::Element(element) => {
                 // RFC 6120 section 4.9.3.24 would allow ending the stream; nobody is served by that.
                 tracing::debug!(namespace = element.namespace(), name = element.name(), "ignored an element");
@@ -364,9 +367,9 @@ impl Session {
                 if refused.is_stanza {
                     self.management.received();
                 }
-                if let Some(answer) = refuse(&refused) {
-                    live.pipe.queue(&answer);
-                    self.management.sent(answer);
+                tracing::debug!(why = refused.why, "passed over a stanza");
+                if let Some(answer) = refused.answer() {
+                    self.management.sent(live.pipe.queue(&answer));
                 }
                 Ok(None)
             }
@@ -454,28 +457,6 @@ fn sign_of_life(management: &mut StreamManagement) -> Element {
     }
     let ping = Element::new(ns::PING, "ping");
     Element::new(ns::CLIENT, "iq").attr("type", "get").attr("id", PING).child(ping)
-}
-
-fn is_stanza(element: &Element) -> bool {
-    element.namespace() == ns::CLIENT && matches!(element.name(), "message" | "presence" | "iq")
-}
-
-/// Answers a request that was passed over; every other stanza may go unanswered (RFC 6120 section 8.2.3).
-fn refuse(refused: &Refused) -> Option<Element> {
-    tracing::debug!(why = refused.why, "passed over a stanza");
-    let head = refused.head.as_ref().filter(|head| head.name() == "iq")?;
-    if !matches!(head.get_attr("type"), Some("get" | "set")) {
-        return None;
-    }
-    let condition = Element::new(ns::STANZAS, "not-acceptable");
-    let error = Element::new(ns::CLIENT, "error").attr("type", "modify").child(condition);
-    Some(
-        Element::new(ns::CLIENT, "iq")
-            .attr("type", "error")
-            .attr_opt("to", head.get_attr("from").map(String::from))
-            .attr_opt("id", head.get_attr("id").map(String::from))
-            .child(error),
-    )
 }
 
 fn protocol(error: &stream_management::StreamManagementError) -> OpenError {

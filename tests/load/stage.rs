@@ -26,6 +26,14 @@ pub(crate) struct Stage {
     directory: TempDir,
 }
 
+/// Where a server is.
+pub(crate) struct Place {
+    pub(crate) domain: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) ca_file: PathBuf,
+}
+
 /// The program at work.
 pub(crate) struct Running {
     child: Child,
@@ -44,17 +52,14 @@ impl Stage {
 
     /// A profile of so many devices of a definition, with this load.
     pub(crate) fn profile(&self, definition: &str, devices: usize, load: &str) -> PathBuf {
-        let (address, domain) = (self.sink.address(), self.sink.domain());
-        let text = format!(
-            "fleet: load\nserver: {{ domain: {domain}, host: {}, port: {}, ca_file: {} }}\n\
-             setup_concurrency: 8\ngroups:\n  - {{ definition: {definition}, count: {devices}, names: \"device-{{n}}\" }}\n\
-             {load}",
-            address.ip(),
-            address.port(),
-            self.sink.ca_file().display()
-        );
+        let place = Place {
+            domain: self.sink.domain().to_owned(),
+            host: self.sink.address().ip().to_string(),
+            port: self.sink.address().port(),
+            ca_file: self.sink.ca_file().to_owned(),
+        };
         let path = self.directory.path().join("load.yaml");
-        fs::write(&path, text).unwrap();
+        fs::write(&path, place.profile(definition, devices, load)).unwrap();
         path
     }
 
@@ -92,6 +97,19 @@ impl Stage {
     pub(crate) fn stall(&self, duration: std::time::Duration) {
         let _runtime = self.runtime.enter();
         self.sink.stall(duration);
+    }
+}
+
+impl Place {
+    /// The text of a profile of so many devices of a definition there, with this load.
+    pub(crate) fn profile(&self, definition: &str, devices: usize, load: &str) -> String {
+        let Self { domain, host, port, ca_file } = self;
+        format!(
+            "fleet: load\nserver: {{ domain: {domain}, host: {host}, port: {port}, ca_file: {} }}\n\
+             setup_concurrency: 1\ngroups:\n  - {{ definition: {definition}, count: {devices}, names: \"device-{{n}}\" }}\n\
+             {load}",
+            ca_file.display()
+        )
     }
 }
 

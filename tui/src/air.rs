@@ -75,6 +75,7 @@ impl Air {
             | What::Led { .. }
             | What::Steered { .. }
             | What::Lagging { .. }
+            | What::Pace { .. }
             | What::Added
             | What::Removed => self,
         }

@@ -98,6 +98,9 @@ impl Roster {
 
     /// Notes what a device told; whether the list is still as good as the fleet's own.
     pub fn tell(&mut self, event: &Event) -> bool {
+        if let What::Pace { .. } = event.what {
+            return true;
+        }
         let Some(place) = self.place(&event.device) else { return false };
         let row = &mut self.rows[place];
         row.events += 1;
@@ -140,7 +143,8 @@ impl Roster {
             | What::Led { .. }
             | What::Bluetooth(_)
             | What::Steered { .. }
-            | What::Lagging { .. } => {}
+            | What::Lagging { .. }
+            | What::Pace { .. } => {}
             // Places move, so the whole list is fetched again.
             What::Added | What::Removed => return false,
         }

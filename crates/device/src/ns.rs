@@ -4,6 +4,12 @@
 pub const CLIENT: &str = "jabber:client";
 /// The stream itself (RFC 6120 section 4.8).
 pub const STREAMS: &str = "http://etherx.jabber.org/streams";
+/// STARTTLS (RFC 6120 section 5).
+pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
+/// SASL (RFC 6120 section 6).
+pub const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
+/// Stream errors (RFC 6120 section 4.9).
+pub const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
 /// Resource binding (RFC 6120 section 7).
 pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 /// Stanza errors (RFC 6120 section 8.3).

@@ -1,4 +1,5 @@
-//! The device's GATT table on the air, on any body: trouble-host over whatever carries HCI.
+//! What a device says on the air and to its server, on any body: GATT by trouble-host over whatever carries HCI, XMPP
+//! over whatever carries bytes.
 //!
 //! The host brings a TCP connection or a serial line, the firmware its radio; both hand in a transport and get the same
 //! peripheral. What may be written and how it is answered is the device's business ([`thingfleet_device`]), not decided
@@ -10,6 +11,7 @@ extern crate alloc;
 
 pub mod central;
 mod client;
+pub mod clock;
 mod controller;
 mod guard;
 mod h4;
@@ -19,6 +21,7 @@ mod peripheral;
 mod pool;
 mod prepared;
 mod table;
+pub mod xmpp;
 
 pub use controller::ControllerError;
 pub use h4::{H4, H4Error};

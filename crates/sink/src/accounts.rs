@@ -4,7 +4,11 @@
 //! are kept from when they were first needed ([`crate::Sink::enrol`] makes that earlier). Salts are derived from the
 //! account's name and a secret of this start, which is the same to whoever sees them.
 
-use ring::{digest, hmac, pbkdf2};
+use ring::{digest, hmac};
+use sasl::common::{
+    Password,
+    scram::{DeriveError, ScramProvider as _, Sha1, Sha256},
+};
 use std::{
     collections::HashMap,
     num::NonZeroU32,
@@ -68,10 +72,12 @@ impl Mechanism {
         }
     }
 
-    fn pbkdf2(self) -> pbkdf2::Algorithm {
+    /// PBKDF2, which sasl has from a crate that is quicker at it than ring (0.6 and 0.9 ms for 4,096 rounds of SHA-256).
+    fn salted(self, password: &str, salt: &[u8], iterations: u32) -> Result<Vec<u8>, DeriveError> {
+        let password = Password::Plain(password.to_owned());
         match self {
-            Self::ScramSha256 => pbkdf2::PBKDF2_HMAC_SHA256,
-            Self::ScramSha1 => pbkdf2::PBKDF2_HMAC_SHA1,
+            Self::ScramSha256 => Sha256::derive(&password, salt, iterations),
+            Self::ScramSha1 => Sha1::derive(&password, salt, iterations),
         }
     }
 }
@@ -84,10 +90,10 @@ impl Keys {
         salt: [u8; 16],
         iterations: NonZeroU32,
     ) -> Self {
-        let mut salted = [0; digest::MAX_OUTPUT_LEN];
-        let salted = &mut salted[..mechanism.digest().output_len()];
-        pbkdf2::derive(mechanism.pbkdf2(), iterations, &salt, password.as_bytes(), salted);
-        let salted = hmac::Key::new(mechanism.hmac(), salted);
+        let salted = mechanism
+            .salted(password, &salt, iterations.get())
+            .expect("HMAC takes keys of any length, and a plain password matches every salt");
+        let salted = hmac::Key::new(mechanism.hmac(), &salted);
         let client = hmac::sign(&salted, b"Client Key");
         Self {
             salt,

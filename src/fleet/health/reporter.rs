@@ -1,6 +1,6 @@
 //! One device's way to report: what it tells becomes its state, its counters, the log and an event.
 
-use super::{Condition, Health, Notice, Slot, What};
+use super::{Condition, Health, Slot, What};
 use crate::{ble, fleet::tap::exchange};
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 use thingfleet_control::{
@@ -211,16 +211,6 @@ impl Reporter {
     }
 
     fn tell(&self, at: Instant, what: What) {
-        // Nobody pays for an event that nobody watches.
-        let (is_watched, is_kept) = (self.health.events.receiver_count() > 0, self.health.history.is_on());
-        if is_watched || is_kept {
-            let name = Arc::clone(&self.slot.name);
-            let notice = Arc::new(Notice { device: self.device, name, at, what });
-            if is_kept {
-                self.health.history.keep(Arc::clone(&notice));
-            }
-            // It fails only if the last watcher has just left.
-            _ = self.health.events.send(notice);
-        }
+        self.health.spread(Some(self.device), || Arc::clone(&self.slot.name), at, what);
     }
 }

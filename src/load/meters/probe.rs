@@ -1,7 +1,7 @@
 //! What a driver tells of its device.
 
 use super::{Book, Meters};
-use crate::xmpp::{failure, session::Attempt};
+use crate::xmpp::session::Attempt;
 use std::sync::{Arc, MutexGuard, atomic::Ordering::Relaxed};
 use thingfleet_device::{
     definition::{ChannelId, Definition},
@@ -9,6 +9,7 @@ use thingfleet_device::{
     ns,
     xml::Element,
 };
+use thingfleet_link::xmpp::failure::Condition;
 use thingfleet_schema::load::Operation;
 use tokio::time::Instant;
 
@@ -157,7 +158,7 @@ impl Probe {
             publish.intended.iter().for_each(|intended| self.recorder().done(Operation::Publish, *intended));
             (0..book.taken(&publish, id)).for_each(|_| self.recorder().begun(Operation::Event));
         } else {
-            let (condition, _) = failure::stanza_error(stanza);
+            let condition = Condition::of_stanza(stanza).name;
             publish.intended.iter().for_each(|_| self.recorder().failed(Operation::Publish, &condition));
             self.unseen(&mut book, id);
         }

@@ -13,7 +13,7 @@ use thingfleet_schema::load::{Operation, Statistic};
 /// Seconds that are drawn together.
 const BLOCK: usize = 5;
 /// How often a run is drawn anew.
-const DRAWS: usize = 400;
+const DRAWS: usize = 300;
 /// What is cut off at either end of what the draws gave: an interval of 95 %.
 const TAIL: f64 = 0.025;
 /// Runs of fewer seconds have no interval.
@@ -216,12 +216,15 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_no_different_from_another_of_the_same_kind() {
-        let rows = compare(&long_example(1, 1.0), &long_example(2, 1.0));
-        for metric in ["publish.p50", "publish.p99", "publish.rate"] {
-            let row = row(&rows, metric);
-            assert_eq!(row.verdict(), Verdict::Same, "{row:?}");
+    fn runs_of_the_same_kind_are_seldom_found_to_differ() {
+        let mut found = 0;
+        for pair in 0..4 {
+            let rows = compare(&long_example(2 * pair, 1.0), &long_example(2 * pair + 1, 1.0));
+            for metric in ["publish.p50", "publish.p99", "publish.rate"] {
+                found += usize::from(row(&rows, metric).verdict() != Verdict::Same);
+            }
         }
+        assert!(found <= 2, "{found} of 12 at a confidence of 95 %");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod plot;
 
-use super::{Operation, Report, Second};
+use super::{Operation, Report, Second, hints::hints};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plot::{Axis, Band, Line, Plot};
 use thingfleet_schema::load;
@@ -31,6 +31,7 @@ pub fn page(report: &Report) -> String {
                     ", thingfleet " (report.generator.version)
                 }
                 (thresholds(report))
+                @for hint in hints(report) { p class="hint" { (hint) } }
                 (operations(report))
                 (plots(report))
                 (generator(report))

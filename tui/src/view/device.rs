@@ -237,7 +237,7 @@ fn history(app: &App, paint: &mut Paint, area: Rect) {
     let ribbons = ribbon::view(app, paint, body);
     let rest = Rect { y: body.y + ribbons, height: body.height - ribbons, ..body };
     let is_history = |what: &What| match what {
-        What::Reading { .. } | What::Published { .. } => false,
+        What::Reading { .. } | What::Published { .. } | What::Pace { .. } => false,
         What::Session { .. }
         | What::PublishFailed { .. }
         | What::Actuated { .. }

@@ -80,6 +80,11 @@ pub(crate) const SERVER: Table = Table {
         optional("domain", Text, "XMPP domain of the accounts"),
         optional("host", Text, "host to connect to; without it DNS says"),
         optional("port", Integer(1, 65_535), "port to connect to, with `host`"),
+        optional(
+            "from",
+            TEXTS,
+            "addresses of this machine that devices connect from, in turns; without it the system chooses",
+        ),
         optional("security", Words(&["starttls", "direct", "plain"]), "without it starttls"),
         optional("ca_file", Text, "PEM file of the certificates to believe, relative to this file"),
         optional("pin", Text, "SHA-256 of the server's certificate, 64 hexadecimal digits"),
