@@ -11,7 +11,7 @@ mod metrics;
 mod newcomer;
 mod openapi;
 mod routes;
-mod show;
+pub(crate) mod show;
 mod stream;
 
 pub use card::{Card, running};

@@ -13,6 +13,8 @@ pub mod load;
 pub mod memory;
 mod metrics;
 pub mod network;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod server;
 pub mod state;
 pub mod xmpp;

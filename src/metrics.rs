@@ -3,9 +3,13 @@
 //! Nothing is counted for them: they are read from what is counted anyway, when somebody wants them. The control
 //! interface writes them for Prometheus; with the feature `otlp` they are sent to a collector, too.
 
-use crate::load::{
-    Board, own,
-    recorder::{Latencies, Series},
+use crate::{
+    control::show,
+    fleet::Crew,
+    load::{
+        Board, own,
+        recorder::{Latencies, Series},
+    },
 };
 use thingfleet_control::{
     load::Generator,
@@ -75,6 +79,12 @@ impl LoadReading {
             generator: board.fares(),
         }
     }
+}
+
+/// All there is of a fleet, and of the load that it is.
+pub(crate) fn read(crew: &Crew, board: Option<&Board>) -> Vec<Family> {
+    let load = board.map(LoadReading::of);
+    families(&show::fleet(crew, load.is_some()), load.as_ref())
 }
 
 /// All there is, in the order in which it is shown.

@@ -3,6 +3,8 @@
 use super::{Failure, failure::with_causes};
 use clap::Args;
 use std::{net::SocketAddr, sync::Arc};
+#[cfg(feature = "otlp")]
+use thingfleet::otlp::{Endpoint, Export};
 use thingfleet::{
     control::{Control, ControlError},
     fleet::Crew,
@@ -18,16 +20,53 @@ pub(super) struct Interface {
     /// Run without a control interface
     #[arg(long)]
     no_control: bool,
+    /// Send metrics to this collector of OpenTelemetry: `http://127.0.0.1:4318`
+    #[cfg(feature = "otlp")]
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    otlp: Option<Endpoint>,
+}
+
+/// What a fleet of this process is watched and steered through.
+#[derive(Debug)]
+pub(super) struct Opened {
+    control: Option<Control>,
+    #[cfg(feature = "otlp")]
+    export: Option<Export>,
+}
+
+impl Opened {
+    /// The control interface, if there is one.
+    pub(super) fn control(&self) -> Option<&Control> {
+        self.control.as_ref()
+    }
+
+    /// Closes it once what was asked is answered.
+    pub(super) async fn stop(self) {
+        #[cfg(feature = "otlp")]
+        if let Some(export) = self.export {
+            export.stop().await;
+        }
+        if let Some(control) = self.control {
+            control.stop().await;
+        }
+    }
 }
 
 impl Interface {
-    /// Opens it for a fleet, or for the load that it is. A run that nobody asked to be steered goes on without it where
-    /// it cannot be.
-    pub(super) async fn open(
-        &self,
-        crew: &Arc<Crew>,
-        board: Option<Arc<Board>>,
-    ) -> Result<Option<Control>, Failure> {
+    /// Opens it for a fleet, or for the load that it is.
+    pub(super) async fn open(&self, crew: &Arc<Crew>, board: Option<Arc<Board>>) -> Result<Opened, Failure> {
+        let control = self.control(crew, board.clone()).await?;
+        #[cfg(feature = "otlp")]
+        let export = self.otlp.clone().map(|to| Export::start(to, Arc::clone(crew), board));
+        Ok(Opened {
+            control,
+            #[cfg(feature = "otlp")]
+            export,
+        })
+    }
+
+    /// Opens the control interface. A run that nobody asked to be steered goes on without it where it cannot be.
+    async fn control(&self, crew: &Arc<Crew>, board: Option<Arc<Board>>) -> Result<Option<Control>, Failure> {
         if self.no_control {
             return Ok(None);
         }

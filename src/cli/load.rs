@@ -105,11 +105,9 @@ async fn conducted(
     let mut run = prepared?;
     let crew = Arc::clone(run.fleet().crew());
     let outcome = match arguments.interface.open(&crew, Some(run.board())).await {
-        Ok(control) => {
-            let outcome = watched(&mut run, &name, control.as_ref(), arguments, global, &mut signals).await;
-            if let Some(control) = control {
-                signals.or_at_once(control.stop()).await;
-            }
+        Ok(opened) => {
+            let outcome = watched(&mut run, &name, opened.control(), arguments, global, &mut signals).await;
+            signals.or_at_once(opened.stop()).await;
             outcome
         }
         Err(failure) => Err(failure),

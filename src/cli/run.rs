@@ -128,16 +128,14 @@ async fn live(
     let health = Arc::clone(fleet.health());
 
     let outcome = match how.interface.open(fleet.crew(), None).await {
-        Ok(control) => {
-            let told = report::started(profile, named, &fleet, control.as_ref(), global);
+        Ok(opened) => {
+            let told = report::started(profile, named, &fleet, opened.control(), global);
             let told = told.and_then(|()| report::plans(plans, profile, global));
             let outcome = match told {
-                Ok(()) => watch(&mut fleet, control.as_ref(), events, how, global, &mut signals).await,
+                Ok(()) => watch(&mut fleet, opened.control(), events, how, global, &mut signals).await,
                 Err(error) => Err(error.into()),
             };
-            if let Some(control) = control {
-                signals.or_at_once(control.stop()).await;
-            }
+            signals.or_at_once(opened.stop()).await;
             outcome
         }
         Err(failure) => Err(failure),

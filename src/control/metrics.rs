@@ -1,10 +1,9 @@
 //! Metrics in the text that Prometheus reads (`OpenMetrics` 1.0).
 
-use super::show;
 use crate::{
     fleet::Crew,
     load::Board,
-    metrics::{BUCKETS, Distribution, Family, Labels, LoadReading, Points, Unit, families},
+    metrics::{self, BUCKETS, Distribution, Family, Labels, Points, Unit},
 };
 use prometheus_client::{
     collector::Collector,
@@ -22,8 +21,7 @@ const NO_EXEMPLARS: Option<&HashMap<usize, Exemplar<NoLabelSet, f64>>> = None;
 
 /// All metrics of a fleet, and of the load that it is.
 pub(super) fn text(crew: &Crew, board: Option<&Board>) -> String {
-    let load = board.map(LoadReading::of);
-    write(families(&show::fleet(crew, load.is_some()), load.as_ref()))
+    write(metrics::read(crew, board))
 }
 
 fn write(families: Vec<Family>) -> String {
@@ -85,7 +83,7 @@ fn one(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::example;
+    use crate::metrics::{example, families};
 
     #[tokio::test]
     async fn a_fleet_is_counted_by_state() {

@@ -43,7 +43,7 @@ pub fn told(notice: &Notice, definition: Option<&Definition>) -> Option<event::W
 }
 
 /// The fleet as a whole, which may be a load.
-pub(super) fn fleet(crew: &Crew, load: bool) -> Fleet {
+pub(crate) fn fleet(crew: &Crew, load: bool) -> Fleet {
     let (health, pace) = (crew.health(), crew.pace());
     let snapshot = health.snapshot();
     let present = crew.present();

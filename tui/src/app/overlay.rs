@@ -3,7 +3,7 @@
 use super::{App, Effect, Screen, device, library::FaultForm, steer::Reach};
 use crate::{
     filter::Filter,
-    keys::{self, Binding, Scope},
+    keys::{self, Action, Binding, Scope},
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use nucleo_matcher::{
@@ -188,7 +188,10 @@ impl App {
         let Some(Overlay::Palette(palette)) = &self.overlay else { return };
         let text = palette.input.value().to_owned();
         let screen = self.screen;
-        let is_offered = |binding: &&Binding| binding.scope.is_on(screen) && !binding.title.is_empty();
+        let is_there = |action| action != Action::Show(Screen::Load) || self.is_load();
+        let is_offered = |binding: &&Binding| {
+            binding.scope.is_on(screen) && !binding.title.is_empty() && is_there(binding.action)
+        };
         let mut found: Vec<(u32, Found)> = Vec::new();
         if let Some(speed) = text.strip_prefix("speed ").and_then(|speed| speed.trim().parse::<f64>().ok()) {
             found.push((u32::MAX, Found::Speed(speed)));
