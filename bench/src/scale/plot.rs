@@ -6,7 +6,7 @@ use std::{fmt::Write, path::Path};
 
 const WIDTH: f64 = 820.0;
 const LEFT: f64 = 190.0;
-const RIGHT: f64 = 60.0;
+const RIGHT: f64 = 100.0;
 const PANEL: f64 = 110.0;
 const GAP: f64 = 34.0;
 const TOP: f64 = 20.0;
@@ -85,7 +85,7 @@ impl Panel {
         for ((x, y), (value, cost)) in points.iter().zip(self.values.iter().zip(costs)) {
             writeln!(svg, "<circle class=\"point\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.6\"/>")?;
             let shown = if *value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") };
-            writeln!(svg, "<text class=\"middle\" x=\"{x:.1}\" y=\"{:.1}\">{shown}</text>", y - 7.0)?;
+            writeln!(svg, "<text class=\"middle\" x=\"{x:.1}\" y=\"{:.1}\">{shown}</text>", y + 15.0)?;
             writeln!(svg, "<text class=\"middle\" x=\"{x:.1}\" y=\"{}\">{}</text>", bottom + 14.0, cost.0)?;
         }
         Ok(())
