@@ -17,7 +17,10 @@ use thingfleet::{
     load::{
         LoadError, Options, Run,
         recorder::Samples,
-        report::{Report, Second, Summary, hints::hints},
+        report::{
+            Report, Second, Summary,
+            hints::{hints, times},
+        },
         schedule::Shard,
     },
 };
@@ -246,14 +249,12 @@ pub(super) fn summary(report: &Report, global: &Global) -> io::Result<()> {
     }
     for (name, ended) in &report.operations {
         for (kind, count) in &ended.failed {
-            output::line(&format!("{name} failed {count} times: {kind}"))?;
+            output::line(&format!("{name} failed {}: {kind}", times(*count)))?;
         }
     }
     for threshold in &report.thresholds {
         let verdict = if threshold.held { "held" } else { "MISSED" };
-        let value =
-            threshold.value.map_or_else(|| "nothing to measure".to_owned(), |value| format!("{value:.4}"));
-        output::line(&format!("{verdict:<6} {} ({value})", threshold.text))?;
+        output::line(&format!("{verdict:<6} {} ({})", threshold.text, threshold.measured()))?;
     }
     for hint in hints(report) {
         output::line(&format!("hint: {hint}"))?;

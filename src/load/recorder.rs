@@ -161,7 +161,7 @@ impl Recorder {
         let taken = taken.collect();
         let [_, second] = &mut *lock(&self.lateness);
         let lateness = second.clone();
-        second.clear();
+        second.reset();
         (taken, lateness)
     }
 

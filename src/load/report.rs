@@ -15,7 +15,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use serde::{Deserialize, Serialize, de, ser};
 use std::collections::BTreeMap;
-use thingfleet_schema::load::{Bound, Statistic};
+use thingfleet_schema::load::{Bound, Metric, Statistic};
 
 /// The form of this document; another number is another form.
 pub const VERSION: u32 = 1;
@@ -215,6 +215,19 @@ impl Threshold {
     pub(super) fn new(bound: &Bound, value: Option<f64>) -> Self {
         let held = value.is_some_and(|value| bound.holds(value));
         Self { text: bound.text.clone(), value, held }
+    }
+
+    /// What was measured, for people.
+    pub fn measured(&self) -> String {
+        let Some(value) = self.value else { return "nothing to measure".to_owned() };
+        match Bound::parse(&self.text).map(|bound| bound.metric) {
+            Ok(Metric::Latency(..)) => format!("{:.1} ms", value * 1e3),
+            Ok(Metric::Rate(_)) => format!("{value:.1}/s"),
+            Ok(Metric::Errors(_) | Metric::Online) => format!("{:.3} %", value * 100.0),
+            Ok(Metric::Count(..)) => format!("{value:.0}"),
+            // Of another version, perhaps.
+            Err(_) => value.to_string(),
+        }
     }
 }
 

@@ -233,3 +233,63 @@ impl Book {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    const TEMP: ChannelId = ChannelId(0);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_publish_ends_all_the_values_that_it_carries() {
+        let mut book = Book::default();
+        let now = Instant::now();
+        assert!(book.wait(TEMP, now, true) && book.wait(TEMP, now, true));
+        assert!(!book.wait(TEMP, now, false), "the device's own value waits with them");
+        assert_eq!(book.publish("p1", Some((TEMP, "21")), now), 0);
+        assert_eq!(book.in_flight()[&Operation::Publish], 2);
+        assert_eq!(book.answered("p1").unwrap().intended.len(), 2);
+        assert_eq!(book.in_flight().values().sum::<u64>(), 0);
+        assert_eq!(book.publish("p2", None, now), 1, "the form begins an operation of its own");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_observer_that_is_quicker_than_the_server_s_answer_counts_once() {
+        let mut book = Book { watchers: vec![7, 8], ..Book::default() };
+        let counted = Cell::new(0);
+        let count = || counted.set(counted.get() + 1);
+        book.publish("p1", Some((TEMP, "21")), Instant::now());
+        assert!(book.saw(7, TEMP, "21", count).is_some());
+        let publish = book.answered("p1").unwrap();
+        assert_eq!((counted.get(), book.taken(&publish, "p1")), (2, 0));
+        assert!(book.saw(7, TEMP, "21", count).is_none(), "it has seen it");
+        assert!(book.saw(8, TEMP, "21", count).is_some());
+        assert_eq!((counted.get(), book.in_flight().get(&Operation::Event)), (2, Some(&0)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_saw_is_missing_and_what_the_server_refused_is_not() {
+        let mut book = Book { watchers: vec![7], ..Book::default() };
+        let now = Instant::now();
+        for id in ["taken", "refused"] {
+            book.publish(id, Some((TEMP, id)), now);
+        }
+        let taken = book.answered("taken").unwrap();
+        assert_eq!(book.taken(&taken, "taken"), 1);
+        book.answered("refused").unwrap();
+        assert_eq!(book.not_taken("refused"), 0);
+        tokio::time::advance(std::time::Duration::from_secs(40)).await;
+        assert_eq!(book.expire(Instant::now()), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_device_leaves_behind_stays_in_flight() {
+        let mut book = Book { due: Some((Operation::Return, Instant::now())), ..Book::default() };
+        book.wait(TEMP, Instant::now(), true);
+        book.leave();
+        book.leave();
+        let in_flight = book.in_flight();
+        assert_eq!((in_flight[&Operation::Return], in_flight[&Operation::Publish]), (1, 1));
+    }
+}

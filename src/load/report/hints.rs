@@ -17,7 +17,7 @@ pub fn hints(report: &Report) -> Vec<String> {
     for (name, ended) in &report.operations {
         for (kind, count) in &ended.failed {
             if let Some(meaning) = meaning(kind) {
-                hints.push(format!("{name} failed {count} times with `{kind}`: {meaning}"));
+                hints.push(format!("{name} failed {} with `{kind}`: {meaning}", times(*count)));
             }
         }
     }
@@ -30,6 +30,11 @@ pub fn hints(report: &Report) -> Vec<String> {
         );
     }
     hints
+}
+
+/// So many times, for people.
+pub fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 /// What a kind of failure points at.

@@ -2,7 +2,10 @@
 
 mod plot;
 
-use super::{Operation, Report, Second, hints::hints};
+use super::{
+    Operation, Report, Second,
+    hints::{hints, times},
+};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use plot::{Axis, Band, Line, Plot};
 use thingfleet_schema::load;
@@ -52,7 +55,7 @@ fn thresholds(report: &Report) -> Markup {
                             (if threshold.held { "held" } else { "missed" })
                         }
                         td { code { (threshold.text) } }
-                        td { (threshold.value.map_or_else(|| "nothing to measure".to_owned(), |value| format!("{value:.4}"))) }
+                        td { (threshold.measured()) }
                     }
                 }
             }
@@ -84,7 +87,7 @@ fn operations(report: &Report) -> Markup {
         }
         @for (operation, ended) in known(report) {
             @for (kind, count) in &ended.failed {
-                p class="facts" { (operation.name()) " failed " (count) " times: " code { (kind) } }
+                p class="facts" { (operation.name()) " failed " (times(*count)) ": " code { (kind) } }
             }
         }
     }
@@ -155,12 +158,14 @@ fn plots(report: &Report) -> Markup {
     }
     plots.push(plot("Failures a second", Axis::Count, vec![line("failed", &failures)]));
     plots.push(plot(
-        "The generator: cores used, and the latest it was in ms",
+        "The generator: the latest it was",
+        Axis::Millis,
+        vec![line("late", &|second| Some(second.own.late_ms))],
+    ));
+    plots.push(plot(
+        "The generator: cores used",
         Axis::Count,
-        vec![
-            line("cores", &|second| Some(second.own.cpu)),
-            line("late ms", &|second| Some(second.own.late_ms)),
-        ],
+        vec![line("cores", &|second| Some(second.own.cpu))],
     ));
     plots.push(plot(
         "The generator: memory in MiB",
