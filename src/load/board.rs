@@ -91,8 +91,10 @@ impl Board {
         let measure = |bound: &load::Bound| {
             let online = share(online, expected);
             let value = self.meters.recorder().measure(bound.metric, Window::Run, lasted, online);
-            let report::Threshold { text, value, held } = report::Threshold::new(bound, value);
-            Threshold { text, value, held }
+            let threshold = report::Threshold::new(bound, value);
+            let measured = threshold.measured();
+            let report::Threshold { text, value, held } = threshold;
+            Threshold { text, value, measured, held }
         };
         let thresholds = self.load.thresholds.iter().map(measure).collect();
         let latest = self.points().back().cloned();
@@ -246,7 +248,7 @@ mod tests {
                 phase("go", Step::Ramp { to: 1.0, shape: Ramp::Spike }),
                 phase("stay", Step::Hold(Duration::from_mins(1))),
             ],
-            thresholds: vec![Bound::parse("publish.count >= 2").unwrap()],
+            thresholds: vec![Bound::parse("publish.count >= 1").unwrap()],
             observers: Observers::default(),
             lateness: Duration::from_millis(50),
         };

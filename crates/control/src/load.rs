@@ -88,6 +88,8 @@ pub struct Threshold {
     pub text: String,
     /// What was measured: seconds, a share, or a number; none where there is nothing to measure yet.
     pub value: Option<f64>,
+    /// The same for people, in its unit: `19.8 ms`.
+    pub measured: String,
     /// Whether it holds so far.
     pub held: bool,
 }

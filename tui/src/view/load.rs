@@ -200,8 +200,7 @@ fn thresholds(paint: &mut Paint, area: Rect, load: &Load) {
     for (number, threshold) in all.into_iter().take(body.height.into()).enumerate() {
         let (sign, style) = if threshold.held { ("✓", theme.good()) } else { ("✗", theme.bad()) };
         let at = paint.words(line(body, number), &format!(" {sign} {}", threshold.text), style);
-        let value = threshold.value.map_or_else(|| "nothing yet".to_owned(), |value| format!("{value:.4}"));
-        paint.words(at, &format!("  {value}"), theme.faint());
+        paint.words(at, &format!("  {}", threshold.measured), theme.faint());
     }
     if load.thresholds.is_empty() {
         paint.words(line(body, 0), "  nothing", theme.faint());
