@@ -416,6 +416,8 @@ impl Agent {
             | Phase::Subscribing
             | Phase::Fetching
             | Phase::Ready => {
+                // The permission may have come and not been heard; kept, it would be in the way of everybody.
+                self.release_setup(cx);
                 self.requests.clear();
                 self.outbox.reset();
                 self.enter(cx, Phase::Greeting { roster: false, server: false });
