@@ -51,10 +51,8 @@ impl Person {
                 }
             }
         };
-        match timeout(DEADLINE, waiting).await {
-            Ok(taken) => taken,
-            Err(_) => panic!("only this within {DEADLINE:?}: {seen:#?}"),
-        }
+        let taken = timeout(DEADLINE, waiting).await.ok();
+        taken.unwrap_or_else(|| panic!("only this within {DEADLINE:?}: {seen:#?}"))
     }
 }
 
@@ -90,7 +88,7 @@ async fn with_board(lan: &Lan, kept: Option<&Stored>, act: impl AsyncFnOnce(&mut
         panel: &mut front,
         entropy: &mut System,
     };
-    let running = body::run(&definition, thingfleet_simulated::unboxed(), board);
+    let running = Box::pin(body::run(&definition, thingfleet_simulated::unboxed(), board));
     let acting = async {
         act(&mut person).await;
         person.does.send(Input::Stop).unwrap();
