@@ -1,6 +1,6 @@
 # Everything a person or a CI machine types. Each target first installs what it lacks, and says so.
 
-.PHONY: help demo test test-ble check bench docs-pictures
+.PHONY: help demo test test-ble soak check bench docs-pictures
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -17,6 +17,10 @@ test: ## unit and property tests, the riscv32 trace, journeys on Prosody and eja
 test-ble: ## peripherals on a real bluetoothd with virtual controllers, in a Debian guest in QEMU
 	@scripts/setup.sh test-ble
 	@scripts/test-ble.sh
+
+soak: ## two thousand sessions that come and go for half an hour, in memory that does not grow; for the night
+	@scripts/setup.sh test
+	THINGFLEET_SOAK_SESSIONS=2000 THINGFLEET_SOAK_SECONDS=1800 cargo test --release --test load -- soak
 
 check: ## format, lints, licences and bans, documentation without warnings
 	@scripts/setup.sh check

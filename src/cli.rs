@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod faults;
 mod list;
+mod load;
 pub(crate) mod log;
 mod man;
 mod output;
@@ -20,6 +21,7 @@ mod plans;
 mod profile;
 mod qr;
 mod report;
+mod reports;
 mod reset;
 mod run;
 mod schema;
@@ -62,9 +64,10 @@ pub(crate) struct Arguments {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// What to log to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter by module
-    #[arg(long, global = true, value_name = "FILTER", default_value = "warn", env = "THINGFLEET_LOG")]
-    pub(crate) log: String,
+    /// What to log to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter by module; without it `warn`, and
+    /// `error` with `load`
+    #[arg(long, global = true, value_name = "FILTER", env = "THINGFLEET_LOG")]
+    pub(crate) log: Option<String>,
     /// Print results and complaints as JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -93,6 +96,10 @@ pub(crate) enum Command {
     Run(run::RunArguments),
     /// Run the shipped demo fleet on a private server that any XMPP client can join
     Demo(run::DemoArguments),
+    /// Put the load of a profile on its server, measure it, and say whether its thresholds held
+    Load(load::LoadArguments),
+    /// Show, merge and compare what runs of `load` came to
+    Report(reports::ReportArguments),
     /// Check definitions, profiles and plans of faults, and report all their mistakes
     Check(check::CheckArguments),
     /// Print what a device would send, without any network
@@ -123,6 +130,14 @@ pub(crate) enum Command {
     Man(man::ManArguments),
 }
 
+impl Command {
+    /// What is logged unless somebody says otherwise.
+    pub(crate) fn log(&self) -> &'static str {
+        // Thousands of devices that lose their streams are what a storm is for, and a number of its own.
+        if matches!(self, Self::Load(_)) { "error" } else { "warn" }
+    }
+}
+
 /// Runs a command.
 ///
 /// # Errors
@@ -131,6 +146,8 @@ pub(crate) fn run(command: Command, global: &Global) -> Result<(), Failure> {
     match command {
         Command::Run(arguments) => run::run(&arguments, global),
         Command::Demo(arguments) => run::demo(&arguments, global),
+        Command::Load(arguments) => load::load(&arguments, global),
+        Command::Report(arguments) => reports::report(&arguments, global),
         Command::Check(arguments) => check::check(&arguments, global),
         Command::Trace(arguments) => trace::trace(&arguments, global),
         Command::List(_) => list::list(global),

@@ -14,6 +14,7 @@ pub use wireless::Equipment;
 use crate::{
     ble,
     fleet::{clock::Clock, health::Reporter, tap::exchange},
+    load::meters::Probe,
     xmpp::{
         connect::Connector,
         session::{Session, SessionEvent},
@@ -47,6 +48,8 @@ pub struct Surroundings {
     pub gate: Arc<Semaphore>,
     /// Radio, network and memory of one that is commissioned over Bluetooth.
     pub equipment: Option<Equipment>,
+    /// Where what it does is measured, if it is.
+    pub(crate) probe: Option<Probe>,
 }
 
 /// A switched-on device with everything around it.
@@ -61,23 +64,26 @@ pub struct Driver {
     bluetooth: Option<ble::State>,
     /// The write that is being answered, while somebody listens.
     writing: Option<Write>,
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::Receiver<Box<Request>>,
     /// Those who wait for a condition.
     watches: Vec<Watch>,
     reporter: Reporter,
+    /// Only of a device that is measured.
+    probe: Option<Box<Probe>>,
 }
 
 impl Driver {
-    /// Switches a device on. When all senders of `requests` are gone the device leaves.
+    /// Switches a device on. When all senders of `requests` are gone the device leaves. It is boxed, so that the task it
+    /// runs in is small and holds it once.
     pub(crate) fn new(
         definition: Arc<Definition>,
         instance: Instance,
         surroundings: Surroundings,
-        requests: mpsc::Receiver<Request>,
+        requests: mpsc::Receiver<Box<Request>>,
         reporter: Reporter,
-    ) -> Self {
-        let Surroundings { connector, clock, gate, equipment } = surroundings;
-        Self {
+    ) -> Box<Self> {
+        let Surroundings { connector, clock, gate, equipment, probe } = surroundings;
+        Box::new(Self {
             device: Device::new(definition, instance),
             session: Session::new(connector),
             clock,
@@ -88,11 +94,12 @@ impl Driver {
             requests,
             watches: Vec::new(),
             reporter,
-        }
+            probe: probe.map(Box::new),
+        })
     }
 
     /// Runs the device until it has stopped and its stream is closed.
-    pub async fn run(mut self) {
+    pub async fn run(mut self: Box<Self>) {
         let mut alarm = pin!(sleep_until(self.clock.real(Instant::START)));
         loop {
             let wake = self.drain();
@@ -111,7 +118,13 @@ impl Driver {
             }
             alarm.as_mut().reset(self.clock.real(wake));
             let input = tokio::select! {
-                () = &mut alarm => Input::Timeout,
+                () = &mut alarm => {
+                    if let Some(probe) = &mut self.probe {
+                        probe.woken(alarm.deadline());
+                    }
+                    self.device.handle_input(self.clock.now(), Input::Timeout);
+                    continue;
+                }
                 event = self.session.next() => self.translate(event),
                 request = self.requests.recv() => match self.requested(request) {
                     Some(input) => input,
@@ -131,13 +144,16 @@ impl Driver {
                     }
                 },
             };
+            if let Some(probe) = &mut self.probe {
+                probe.stirred();
+            }
             self.device.handle_input(self.clock.now(), input);
         }
     }
 
     /// Gives what a request makes of the device, if it does.
-    fn requested(&mut self, request: Option<Request>) -> Option<Input> {
-        match request {
+    fn requested(&mut self, request: Option<Box<Request>>) -> Option<Input> {
+        match request.map(|request| *request) {
             None => Some(Input::Stop),
             Some(Request::Do(command)) => Some(command.into()),
             Some(Request::Steer(order)) => {
@@ -157,6 +173,12 @@ impl Driver {
             Some(Request::Watch(watch)) => {
                 self.watches.push(watch);
                 Some(Input::Timeout)
+            }
+            Some(Request::Publish(channel, intended)) => {
+                if let Some(probe) = &self.probe {
+                    probe.asked(channel, intended);
+                }
+                Some(Input::Inject(channel, self.device.value(channel).clone()))
             }
         }
     }
@@ -185,13 +207,21 @@ impl Driver {
         let now = self.clock.now();
         loop {
             match self.device.poll_output() {
-                Output::OpenStream(account) => self.session.open(&account),
+                Output::OpenStream(account) => {
+                    if let Some(probe) = &self.probe {
+                        probe.opening();
+                    }
+                    self.session.open(&account);
+                }
                 Output::CloseStream => self.session.close(),
                 Output::CutStream(how) => self.session.cut(how),
                 Output::SendRaw(text) => self.session.send_raw(text),
                 Output::Impair(link) => self.session.impair(link),
                 Output::Send(stanza) => {
                     self.reporter.sent(now, &stanza);
+                    if let Some(probe) = &self.probe {
+                        probe.sent(&stanza);
+                    }
                     self.session.send(stanza);
                 }
                 Output::RequestSetup => self.setup.request(),
@@ -213,13 +243,30 @@ impl Driver {
                     }
                 }
                 Output::Led(colour) => self.reporter.led(now, colour),
-                Output::Event(event) => self.reporter.event(now, event),
-                Output::WaitUntil(moment) => return moment,
+                Output::Event(event) => {
+                    if let Some(probe) = &self.probe {
+                        probe.told(&event);
+                    }
+                    self.reporter.event(now, event);
+                }
+                Output::WaitUntil(moment) => {
+                    if let Some(probe) = &self.probe {
+                        probe.waiting(self.device.unsent());
+                    }
+                    return moment;
+                }
             }
         }
     }
 
     fn translate(&mut self, event: SessionEvent) -> Input {
+        if let Some(probe) = &self.probe {
+            match &event {
+                SessionEvent::Up { resumed, .. } => probe.signed_on(self.session.attempt(), *resumed),
+                SessionEvent::Down(failure) => probe.down(failure.kind, self.session.attempt()),
+                SessionEvent::Stanza(stanza) => probe.received(stanza),
+            }
+        }
         match event {
             SessionEvent::Up { jid, resumed } => Input::StreamUp { jid, resumed },
             SessionEvent::Down(failure) => Input::StreamDown(failure),

@@ -17,6 +17,7 @@ use crate::{
     ble::Pool,
     driver::{Command, Driver, Equipment, Surroundings},
     label::{self, Label},
+    load::meters::Meters,
     memory::Memories,
     network::Networks,
     server::{PrivateServer, StartError},
@@ -25,7 +26,7 @@ use crate::{
 };
 use befriend::Friend;
 use clock::{Clock, wall_clock};
-use crew::{AbortOnDrop, Recruiting};
+use crew::{AbortOnDrop, Launch, Recruiting};
 use health::{Events, Health};
 use std::{future::pending, sync::Arc, time::Duration};
 use supervisor::{Supervisor, Turn};
@@ -36,6 +37,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 pub use accounts::AccountsError;
 pub(crate) use crew::Seat;
 pub use crew::{AddError, Crew, Pace};
+pub use limits::{LimitError, make_room};
 
 /// How many devices of a fleet create nodes at the same time on the private server, which takes it well.
 const PRIVATE_SETUPS: usize = 8;
@@ -54,6 +56,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Fleet {
     crew: Arc<Crew>,
+    connector: Arc<Connector>,
     remote: Remote,
     server: Option<PrivateServer>,
     stop: Option<oneshot::Sender<()>>,
@@ -95,8 +98,8 @@ pub enum FleetError {
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
     /// Too few files may be open.
-    #[error("{0}")]
-    Files(String),
+    #[error(transparent)]
+    Files(#[from] LimitError),
 }
 
 impl FleetError {
@@ -122,7 +125,20 @@ impl Fleet {
         fleet: &profile::Fleet,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(Self, Events), FleetError> {
-        limits::make_room(fleet.devices.len()).map_err(FleetError::Files)?;
+        let (started, events) = Self::prepare(fleet, None, progress).await?;
+        for (number, device) in fleet.devices.iter().enumerate() {
+            started.crew.switch_on(number, device.starts_after);
+        }
+        Ok((started, events))
+    }
+
+    /// Prepares server and accounts, and switches nothing on: whoever measures does, by way of the crew.
+    pub(crate) async fn prepare(
+        fleet: &profile::Fleet,
+        meters: Option<Arc<Meters>>,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(Self, Events), FleetError> {
+        make_room(fleet.devices.len())?;
         let (mut state, memories) = remember(fleet)?;
         let registering = |done, of| progress(Progress::Registering { done, of });
         let (server, remote) = match &fleet.server {
@@ -140,7 +156,8 @@ impl Fleet {
                 "ANY certificate is accepted; anyone in between can read along"
             );
         }
-        let connector = Arc::new(Connector::new(remote.clone())?);
+        let connectors = Connector::new(remote.clone())?.each_source();
+        let connector = Arc::clone(connectors.first().expect("there is one source at least"));
         let accounts = if let Some(server) = &server {
             let person = &server.person().account;
             let domain = server.domain();
@@ -185,9 +202,11 @@ impl Fleet {
         let (crew, launches) = Crew::new(fleet, &remote.domain, seats, recruiting);
         let events = crew.health().watch();
         let all = Arc::clone(&crew);
-        let mut supervisor = Supervisor::new(move |number| {
-            let (crew, connector, gate) = (Arc::clone(&all), Arc::clone(&connector), Arc::clone(&gate));
+        let supervisor = Supervisor::new(move |number| {
+            let connector = Arc::clone(&connectors[number % connectors.len()]);
+            let (crew, gate) = (Arc::clone(&all), Arc::clone(&gate));
             let (pool, networks) = (Arc::clone(&pool), networks.clone());
+            let meters = meters.clone();
             async move {
                 let Some(seat) = crew.seat(number).filter(|seat| !seat.is_removed()) else { return };
                 let reporter = crew.health().reporter(number);
@@ -201,19 +220,18 @@ impl Fleet {
                 let wireless = seat.wireless.clone();
                 let equipment =
                     wireless.map(|(memory, address)| Equipment { pool, networks, memory, address });
-                let surroundings = Surroundings { connector, clock: Clock::start(), gate, equipment };
+                let probe = meters.and_then(|meters| meters.probe(number, &definition));
+                let surroundings = Surroundings { connector, clock: Clock::start(), gate, equipment, probe };
                 // A task that runs must not keep the fleet.
                 drop(crew);
                 Driver::new(definition, instance, surroundings, requests, reporter).run().await;
             }
         });
-        for (number, device) in fleet.devices.iter().enumerate() {
-            supervisor.launch(number, device.starts_after);
-        }
         let (stop, stopped) = oneshot::channel();
         let supervision = tokio::spawn(supervise(supervisor, Arc::clone(&crew), launches, stopped));
         let fleet = Self {
             crew,
+            connector,
             remote,
             server,
             stop: Some(stop),
@@ -236,6 +254,11 @@ impl Fleet {
     /// The server it is on.
     pub fn remote(&self) -> &Remote {
         &self.remote
+    }
+
+    /// The way to that server.
+    pub(crate) fn connector(&self) -> Arc<Connector> {
+        Arc::clone(&self.connector)
     }
 
     /// The private server, if it has one.
@@ -327,7 +350,7 @@ fn remember(fleet: &profile::Fleet) -> Result<(Option<State>, Option<Memories>),
 async fn supervise<F, Task>(
     mut supervisor: Supervisor<F>,
     crew: Arc<Crew>,
-    mut launches: mpsc::UnboundedReceiver<usize>,
+    mut launches: mpsc::UnboundedReceiver<Launch>,
     mut stopped: oneshot::Receiver<()>,
 ) where
     F: Fn(usize) -> Task,
@@ -336,8 +359,8 @@ async fn supervise<F, Task>(
     loop {
         let turn = tokio::select! {
             Some(turn) = supervisor.next() => turn,
-            Some(number) = launches.recv() => {
-                supervisor.launch(number, Duration::ZERO);
+            Some(Launch { place, after }) = launches.recv() => {
+                supervisor.launch(place, after);
                 continue;
             }
             _ = &mut stopped => break,

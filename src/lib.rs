@@ -9,6 +9,7 @@ pub mod control;
 pub mod driver;
 pub mod fleet;
 pub mod label;
+pub mod load;
 pub mod memory;
 pub mod network;
 pub mod server;

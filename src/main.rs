@@ -10,7 +10,8 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     let colour = arguments.global.colour();
-    let filter = match EnvFilter::try_new(&arguments.global.log) {
+    let filter = arguments.global.log.as_deref().unwrap_or(arguments.command.log());
+    let filter = match EnvFilter::try_new(filter) {
         Ok(filter) => filter,
         Err(error) => {
             let failure = cli::Failure::input(format!("--log: {error}"))

@@ -204,6 +204,7 @@ impl PrivateServer {
             domain: self.domain.clone(),
             host: Some(Ipv4Addr::LOCALHOST.to_string()),
             port: Some(self.port),
+            from: Vec::new(),
             security: Security::StartTls,
             trust: Trust::CaFile(self.ca_file()),
         }

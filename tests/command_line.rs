@@ -16,6 +16,8 @@ fn every_command_has_help_and_it_goes_to_stdout() {
         "run",
         "demo",
         "check",
+        "load",
+        "report",
         "trace",
         "list",
         "faults",

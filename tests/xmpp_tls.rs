@@ -71,6 +71,7 @@ impl Handshaker {
             domain: peers::DOMAIN.to_owned(),
             host: Some("127.0.0.1".to_owned()),
             port: Some(self.port),
+            from: Vec::new(),
             security: Security::DirectTls,
             trust,
         });

@@ -8,6 +8,7 @@ mod lean;
 mod measure;
 mod report;
 mod samples;
+mod scale;
 mod sessions;
 mod simulate;
 mod stage;
@@ -41,6 +42,12 @@ enum Role {
     /// Runs one kind of session in a process of its own
     #[command(hide = true)]
     Child(sessions::Load),
+    /// Runs one fleet on a sink in a process of its own
+    #[command(hide = true)]
+    Scale(scale::Load),
+    /// Runs a sink in a process of its own
+    #[command(hide = true)]
+    Sink(scale::Place),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,6 +58,8 @@ enum Benchmark {
     Latency,
     /// The round trip of the thesis's section 6.2
     Thesis,
+    /// Fleets of 100 to 10,000 devices on a sink
+    Scale,
     /// Simulated time
     Simulate,
 }
@@ -68,8 +77,11 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    if let Some(Role::Child(load)) = arguments.role {
-        return sessions::child(load).await;
+    match arguments.role {
+        Some(Role::Child(load)) => return sessions::child(load).await,
+        Some(Role::Scale(load)) => return scale::child(load).await,
+        Some(Role::Sink(place)) => return scale::sink_child(place).await,
+        None => {}
     }
     let wanted = |benchmark| arguments.only.is_none_or(|only| only == benchmark);
     let mut report = Report::default();
@@ -78,6 +90,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     if wanted(Benchmark::Sessions) {
         sessions::run(arguments.quick, &mut report).await?;
+    }
+    if wanted(Benchmark::Scale) {
+        scale::run(arguments.quick, &mut report).await?;
     }
     if wanted(Benchmark::Latency) {
         latency::run(arguments.quick, &mut report).await?;

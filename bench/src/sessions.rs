@@ -199,6 +199,7 @@ pub(crate) async fn child(load: Load) -> Result<(), Failure> {
         domain: DOMAIN.to_owned(),
         host: Some("127.0.0.1".to_owned()),
         port: Some(load.port),
+        from: Vec::new(),
         security: Security::StartTls,
         trust: Trust::CaFile(load.ca),
     };

@@ -73,6 +73,15 @@ pub(crate) fn device(
 
 /// Switches devices on.
 pub(crate) async fn fleet(remote: Remote, devices: Vec<profile::Device>) -> Result<Fleet, Failure> {
+    fleet_with(remote, devices, 8).await
+}
+
+/// The same, with so many of them that create nodes at a time.
+pub(crate) async fn fleet_with(
+    remote: Remote,
+    devices: Vec<profile::Device>,
+    setups: usize,
+) -> Result<Fleet, Failure> {
     let fleet = profile::Fleet {
         name: "bench".to_owned(),
         description: String::new(),
@@ -80,10 +89,11 @@ pub(crate) async fn fleet(remote: Remote, devices: Vec<profile::Device>) -> Resu
         speed: 1.0,
         server: profile::Server::Remote(remote),
         accounts: Accounts::Given,
-        setup_concurrency: Some(8),
+        setup_concurrency: Some(setups),
         adapters: profile::Adapters::default(),
         networks: None,
         devices,
+        load: None,
     };
     let (fleet, _) = Fleet::start(&fleet, &|_| {}).await?;
     Ok(fleet)

@@ -59,7 +59,7 @@ fn play(before: &[&str], bytes: &[u8], step: usize) -> (String, String) {
         while let Some(happening) = client.poll(now) {
             // Answering is part of it.
             if let Happening::Stanza(stanza) = &happening {
-                client.send(Element::new(ns::CLIENT, "message").child((**stanza).clone()));
+                client.send(&Element::new(ns::CLIENT, "message").child((**stanza).clone()));
             }
             _ = writeln!(told, "{happening:?}");
         }

@@ -155,6 +155,7 @@ pub(super) fn remote(
         domain: jid.domain().to_owned(),
         host,
         port,
+        from: Vec::new(),
         security: Security::StartTls,
         trust: ca_file.map_or(Trust::System, Trust::CaFile),
     }

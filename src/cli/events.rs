@@ -7,9 +7,9 @@ use thingfleet::{control, fleet::health::Notice};
 use thingfleet_control::event::What;
 use thingfleet_device::definition::Definition;
 
-/// Prints an event of a device of this definition.
-pub(super) fn print(notice: &Notice, definition: &Definition, global: &Global) -> io::Result<()> {
-    let what = control::told(notice, definition);
+/// Prints an event, of a device of this definition if it is about one.
+pub(super) fn print(notice: &Notice, definition: Option<&Definition>, global: &Global) -> io::Result<()> {
+    let Some(what) = control::told(notice, definition) else { return Ok(()) };
     if !global.json {
         return line(&notice.name, notice.at.as_secs_f64(), &what);
     }

@@ -187,10 +187,7 @@ async fn watch(
 ) -> Result<(), Failure> {
     let health = Arc::clone(fleet.health());
     let crew = Arc::clone(fleet.crew());
-    let print = |notice: &Notice| match crew.definition(notice.device) {
-        Some(definition) => events::print(notice, &definition, global),
-        None => Ok(()),
-    };
+    let print = |notice: &Notice| events::print(notice, crew.definition(notice).as_deref(), global);
     let end = Instant::now() + how.span.unwrap_or(NO_END);
     let is_quiet = how.headless || how.events || global.json || !dashboard::has_terminal();
     if let (Some(control), false) = (control, is_quiet) {
@@ -255,17 +252,17 @@ fn verdict(last: &Snapshot) -> Result<(), Failure> {
 }
 
 /// One line on a terminal's stderr that says what is taking time; silent elsewhere.
-struct ProgressLine {
+pub(super) struct ProgressLine {
     is_terminal: bool,
     shown: Mutex<bool>,
 }
 
 impl ProgressLine {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { is_terminal: std::io::stderr().is_terminal(), shown: Mutex::new(false) }
     }
 
-    fn show(&self, step: Progress) {
+    pub(super) fn show(&self, step: Progress) {
         let text = match step {
             Progress::StartingServer => "starting the private server".to_owned(),
             Progress::Registering { done, of } => format!("registering accounts: {done} of {of}"),
@@ -279,7 +276,7 @@ impl ProgressLine {
         }
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         if *self.shown.lock().expect("nothing panics while it is held") {
             eprint!("\r\x1b[K");
         }

@@ -393,6 +393,7 @@ mod tests {
             domain: "example.org".into(),
             host: Some("127.0.0.1".into()),
             port: Some(1),
+            from: Vec::new(),
             security: StreamSecurity::Plain,
             trust: Trust::System,
         };

@@ -17,6 +17,12 @@ use thingfleet_schema::{catalogue, profile};
 
 /// Longest name of a device, as in profiles.
 const LONGEST_NAME: usize = 63;
+/// Longest name of a group and longest prefix, in bytes, as in profiles.
+const LONGEST_TEXT: usize = 100;
+/// Longest name of a host (RFC 1035 section 2.3.4).
+const LONGEST_HOST: usize = 253;
+/// What stands for the device's name in a prefix.
+const OWN_NAME: &str = "{name}";
 /// Longest serial number: it has to fit a characteristic.
 const LONGEST_SERIAL: usize = thingfleet_device::commissioning::gatt::MAX_VALUE;
 
@@ -48,9 +54,13 @@ pub(super) fn described(new: &NewDevice, present: &[(usize, Arc<Seat>)]) -> Resu
         starts: starts(new, &definition)?,
         owners: new.owners.iter().map(|owner| jid(owner)).collect::<Result<_, _>>()?,
         commissioning,
-        access: Access::default(),
-        addressing: Addressing::Pep,
-        actuators: ActuatorMode::Auto,
+        access: access(&new.access)?,
+        addressing: addressing(new)?,
+        actuators: match new.actuator_mode {
+            command::ActuatorMode::Auto => ActuatorMode::Auto,
+            command::ActuatorMode::Persistent => ActuatorMode::Persistent,
+            command::ActuatorMode::Transient => ActuatorMode::Transient,
+        },
         faults: Vec::new(),
         tags: new.tags.clone(),
         definition,
@@ -112,7 +122,78 @@ fn starts(new: &NewDevice, definition: &Definition) -> Result<Vec<(ChannelId, Va
     new.starts.iter().map(start).collect()
 }
 
+fn access(wanted: &command::Access) -> Result<Access, Refused> {
+    match wanted {
+        command::Access::Presence => Ok(Access::Presence),
+        command::Access::Open => Ok(Access::Open),
+        command::Access::Whitelist => Ok(Access::Whitelist),
+        command::Access::Roster(groups) => {
+            let is_good = |group: &String| (1..=LONGEST_TEXT).contains(&group.len());
+            if groups.is_empty() || !groups.iter().all(is_good) {
+                let detail = "no contact is in a roster group of no name, or of a name that is too long";
+                return Err(Refused::bad(detail, "name groups with 1 to 100 bytes each, or use `presence`"));
+            }
+            Ok(Access::Roster(groups.clone()))
+        }
+    }
+}
+
+fn addressing(new: &NewDevice) -> Result<Addressing, Refused> {
+    let command::Service { service, prefix } = match &new.addressing {
+        command::Addressing::Pep => return Ok(Addressing::Pep),
+        command::Addressing::Service(service) => service,
+    };
+    if service.is_empty() || service.len() > LONGEST_HOST || profile::odd_in_host(service).is_some() {
+        let detail = format!("`{service}` is no address of a service");
+        return Err(Refused::bad(detail, "write it as pubsub.example.org"));
+    }
+    if !prefix.contains(OWN_NAME) || prefix.len() > LONGEST_TEXT {
+        let detail = format!("the prefix `{prefix}` does not keep the nodes of devices apart");
+        return Err(Refused::bad(detail, "put `{name}` into it, and have it at most 100 bytes long"));
+    }
+    Ok(Addressing::Service {
+        host: service.to_ascii_lowercase(),
+        prefix: prefix.replace(OWN_NAME, &new.name),
+    })
+}
+
 fn jid(text: &str) -> Result<BareJid, Refused> {
     BareJid::parse(text)
         .map_err(|error| Refused::bad(format!("`{text}`: {error}"), "write it as user@domain"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(settings: &serde_json::Value) -> Result<profile::Device, Refused> {
+        let mut new = serde_json::json!({ "name": "lamp-9", "definition": "lamp" });
+        new.as_object_mut().unwrap().append(&mut settings.as_object().unwrap().clone());
+        described(&serde_json::from_value(new).unwrap(), &[])
+    }
+
+    #[test]
+    fn nodes_are_described_in_the_words_of_profiles() {
+        let device = new(&serde_json::json!({
+            "access": { "roster": ["Family"] },
+            "addressing": { "service": "Pubsub.example.org", "prefix": "attic.{name}." },
+            "actuator_mode": "persistent",
+        }));
+        let device = device.ok().unwrap();
+        assert_eq!(device.access, Access::Roster(vec!["Family".into()]));
+        let (host, prefix) = ("pubsub.example.org".into(), "attic.lamp-9.".into());
+        assert_eq!(device.addressing, Addressing::Service { host, prefix });
+        assert_eq!(device.actuators, ActuatorMode::Persistent);
+
+        let device = new(&serde_json::json!({ "access": "whitelist", "addressing": "pep" })).ok().unwrap();
+        assert_eq!((device.access, device.addressing), (Access::Whitelist, Addressing::Pep));
+        assert_eq!(device.actuators, ActuatorMode::Auto, "the definition's");
+        for wrong in [
+            serde_json::json!({ "access": { "roster": [""] } }),
+            serde_json::json!({ "addressing": { "service": "" } }),
+            serde_json::json!({ "addressing": { "service": "pubsub.example.org", "prefix": "mine." } }),
+        ] {
+            assert!(matches!(new(&wrong), Err(Refused::Bad { .. })), "{wrong}");
+        }
+    }
 }

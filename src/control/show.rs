@@ -23,20 +23,23 @@ use thingfleet_device::{
     time::Instant,
     value::Value,
 };
+use tokio::runtime::Handle;
 
 /// By which way a device is steered here.
 const BY: &str = "control";
 
-/// What a device told, in the vocabulary; `definition` is the device's.
-pub fn told(notice: &Notice, definition: &Definition) -> event::What {
-    match &notice.what {
-        What::Event(event) => event::What::of(event, notice.at, definition),
+/// What was told, in the vocabulary; `definition` is the device's that it is about. None where a device told something
+/// and there is no definition of it.
+pub fn told(notice: &Notice, definition: Option<&Definition>) -> Option<event::What> {
+    Some(match &notice.what {
+        What::Event(event) => event::What::of(event, notice.at, definition?),
         What::Bluetooth(state) => event::What::Bluetooth(bluetooth(state)),
         What::Led(colour) => event::What::Led { colour: (*colour).into() },
         What::Steered(command) => event::What::Steered { by: BY.to_owned(), command: command.clone() },
+        What::Paced(pace) => event::What::Pace { speed: pace.speed, paused: pace.is_paused },
         What::Added => event::What::Added,
         What::Removed => event::What::Removed,
-    }
+    })
 }
 
 /// The fleet as a whole.
@@ -56,6 +59,7 @@ pub(super) fn fleet(crew: &Crew) -> Fleet {
         devices: present.len(),
         states,
         lagging: snapshot.lagging,
+        tasks: Handle::current().metrics().num_alive_tasks(),
         counters: counters(&snapshot.counts),
         latest_event: health.history().latest(),
     }
@@ -75,6 +79,7 @@ pub(super) fn roster(crew: &Crew) -> Vec<Entry> {
             tags: seat.tags.clone(),
             state: state(&standing),
             trouble: trouble.map(str::to_owned),
+            faults: standing.faults.iter().map(|id| id.0).collect(),
         }
     };
     crew.present().into_iter().map(entry).collect()

@@ -4,7 +4,7 @@
 //! memory; what it is too slow for is told as a gap. The same goes for exchanges, of which only a few are kept.
 
 use super::{answer::Body, show};
-use crate::fleet::{Crew, tap::Listener};
+use crate::fleet::{Crew, Seat, tap::Listener};
 use futures::{Stream, StreamExt as _, stream};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Bytes, Frame};
@@ -103,10 +103,14 @@ impl Follower {
             let is_behind = !excerpt.events.is_empty();
             for (seq, notice) in excerpt.events {
                 self.seq = seq;
-                let Some(seat) = self.crew.seat(notice.device) else { continue };
-                let definition = &seat.definition;
-                if self.selection.takes(&notice.name, &definition.kind, &seat.tags) {
-                    let what = show::told(&notice, definition);
+                let seat = notice.device.and_then(|place| self.crew.seat(place));
+                let takes =
+                    |seat: &Seat| self.selection.takes(&notice.name, &seat.definition.kind, &seat.tags);
+                // What is about the fleet is about whichever of its devices somebody watches.
+                if seat.as_deref().is_some_and(|seat| !takes(seat)) {
+                    continue;
+                }
+                if let Some(what) = show::told(&notice, seat.as_ref().map(|seat| &*seat.definition)) {
                     let (device, device_seconds) = (notice.name.to_string(), notice.at.as_secs_f64());
                     let name = what.name();
                     append(&mut text, seq, name, &Event { seq, device, device_seconds, what });

@@ -18,7 +18,7 @@ use thingfleet_device::{
     unit::Unit,
     value::Value,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant as RealInstant};
 
 /// Stands in conditions for a stage or a light that is not there.
 const NONE: &str = "none";
@@ -63,6 +63,8 @@ pub(crate) enum Request {
     Look(oneshot::Sender<Look>),
     /// To tell when a condition holds.
     Watch(Watch),
+    /// To publish the value of a channel, which should have begun then.
+    Publish(ChannelId, RealInstant),
 }
 
 /// What somebody who steers a device has it do.

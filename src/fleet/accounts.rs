@@ -172,14 +172,25 @@ pub(super) async fn for_new_device(
     domain: &str,
     recruiting: &mut Recruiting,
 ) -> Result<Account, AccountsError> {
-    let given = device.account.clone();
+    let (name, kind) = (&*device.name, &*device.definition.kind);
+    for_newcomer((name, kind), device.account.clone(), domain, recruiting).await
+}
+
+/// Finds or makes an account of this name, and with this resource, besides those of a running fleet.
+pub(super) async fn for_newcomer(
+    (name, resource): (&str, &str),
+    given: Option<(BareJid, Secret)>,
+    domain: &str,
+    recruiting: &mut Recruiting,
+) -> Result<Account, AccountsError> {
+    let account = |jid, password| Account { jid, password, resource: resource.to_owned() };
     let jid = match &given {
         // A private server has no accounts but those that are made there.
         Some((jid, password)) if recruiting.person.is_none() => {
-            return Ok(account(device, jid.clone(), password.clone()));
+            return Ok(account(jid.clone(), password.clone()));
         }
         Some((jid, _)) => jid.clone(),
-        None => own_jid(device, domain)?,
+        None => jid_of(name, domain)?,
     };
     let password = match (&mut recruiting.state, &recruiting.accounts) {
         _ if recruiting.person.is_some() => given.map_or_else(random_password, |(_, password)| password),
@@ -188,7 +199,7 @@ pub(super) async fn for_new_device(
             state.account(&jid).expect("it was just prepared").0.clone()
         }
         (_, Accounts::Register | Accounts::Given) => {
-            return Err(AccountsError::Missing { device: device.name.clone() });
+            return Err(AccountsError::Missing { device: name.to_owned() });
         }
     };
     let is_known = recruiting.person.is_none()
@@ -207,7 +218,7 @@ pub(super) async fn for_new_device(
             state.mark_registered(&made.created)?;
         }
     }
-    Ok(account(device, jid, password))
+    Ok(account(jid, password))
 }
 
 fn given(fleet: &Fleet) -> Result<Vec<Option<Account>>, AccountsError> {
@@ -220,8 +231,12 @@ fn given(fleet: &Fleet) -> Result<Vec<Option<Account>>, AccountsError> {
 }
 
 fn own_jid(device: &Device, domain: &str) -> Result<BareJid, AccountsError> {
-    BareJid::parse(&format!("{}@{domain}", device.name))
-        .map_err(|source| AccountsError::Name { device: device.name.clone(), source })
+    jid_of(&device.name, domain)
+}
+
+fn jid_of(name: &str, domain: &str) -> Result<BareJid, AccountsError> {
+    BareJid::parse(&format!("{name}@{domain}"))
+        .map_err(|source| AccountsError::Name { device: name.to_owned(), source })
 }
 
 fn account(device: &Device, jid: BareJid, password: Secret) -> Account {

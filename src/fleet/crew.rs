@@ -7,20 +7,26 @@ mod recruit;
 pub use recruit::AddError;
 pub(super) use recruit::Recruiting;
 
-use super::{COMMANDS, Friend, health::Health};
+use super::{
+    COMMANDS, Friend,
+    health::{Health, Notice, What},
+};
 use crate::{
     driver::{Command, Look, Order, Request, Wanted, Watch},
     label,
     memory::Memory,
 };
 use futures::future::join_all;
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 use thingfleet_device::{
     commissioning::qr::{Address, QrCode},
-    definition::Definition,
+    definition::{ChannelId, Definition},
     instance::{Account, Instance},
     jid::BareJid,
     time::Instant,
@@ -29,6 +35,7 @@ use thingfleet_schema::profile::{self, Adapters};
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, oneshot, watch},
     task::JoinHandle,
+    time::Instant as RealInstant,
 };
 
 /// The devices of a fleet.
@@ -40,8 +47,8 @@ pub struct Crew {
     seats: RwLock<Vec<Arc<Seat>>>,
     health: Arc<Health>,
     pace: Mutex<Pace>,
-    /// Places of devices to be switched on.
-    launches: mpsc::UnboundedSender<usize>,
+    /// Devices to be switched on.
+    launches: mpsc::UnboundedSender<Launch>,
     recruiting: AsyncMutex<Recruiting>,
 }
 
@@ -54,6 +61,14 @@ pub struct Pace {
     pub is_paused: bool,
 }
 
+/// A device to be switched on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Launch {
+    pub(super) place: usize,
+    /// After this time.
+    pub(super) after: Duration,
+}
+
 /// The place of one device in its fleet, whether it is running or not.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -64,8 +79,8 @@ pub(crate) struct Seat {
     pub(crate) tags: Vec<String>,
     /// Memory and own address of a device that is commissioned over Bluetooth.
     pub(super) wireless: Option<(Memory, Address)>,
-    /// The present task's channel.
-    requests: watch::Sender<Option<mpsc::Sender<Request>>>,
+    /// The present task's channel, which has room for 32 requests from the start: hence the boxes.
+    requests: watch::Sender<Option<mpsc::Sender<Box<Request>>>>,
     is_removed: AtomicBool,
 }
 
@@ -79,7 +94,7 @@ impl Crew {
         domain: &str,
         seats: Vec<Seat>,
         recruiting: Recruiting,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<usize>) {
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Launch>) {
         let (launches, places) = mpsc::unbounded_channel();
         let crew = Self {
             name: fleet.name.clone(),
@@ -116,11 +131,16 @@ impl Crew {
 
     /// Changes how fast time passes, and returns once every device that runs knows.
     pub async fn set_pace(&self, change: impl FnOnce(&mut Pace)) {
-        let speed = {
+        let (before, pace) = {
             let mut pace = self.lock_pace();
+            let before = *pace;
             change(&mut pace);
-            pace.effective()
+            (before, *pace)
         };
+        let speed = pace.effective();
+        if pace != before {
+            self.health.tell(What::Paced(pace));
+        }
         // All at once: a fleet that is too fast is slow to answer, each device in its turn.
         let told = self.present().into_iter().map(|(_, seat)| async move {
             if seat.command(Command::Pace(speed)).await {
@@ -130,9 +150,9 @@ impl Crew {
         join_all(told).await;
     }
 
-    /// What the device at this place is, also if it was removed.
-    pub fn definition(&self, place: usize) -> Option<Arc<Definition>> {
-        self.seat(place).map(|seat| Arc::clone(&seat.definition))
+    /// What the device is that this is about, also if it was removed; none if it is about the fleet.
+    pub fn definition(&self, notice: &Notice) -> Option<Arc<Definition>> {
+        self.seat(notice.device?).map(|seat| Arc::clone(&seat.definition))
     }
 
     /// All places that are not empty, in order.
@@ -153,6 +173,12 @@ impl Crew {
     /// The seat at this place, also if its device was removed.
     pub(crate) fn seat(&self, place: usize) -> Option<Arc<Seat>> {
         self.seats.read().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
+    }
+
+    /// Switches the device at this place on after a while, which is not on yet.
+    pub(crate) fn switch_on(&self, place: usize, after: Duration) {
+        // It fails only if the fleet is being stopped.
+        _ = self.launches.send(Launch { place, after });
     }
 
     /// Removes the device at this place, which says goodbye first. Its account stays at the server.
@@ -237,7 +263,7 @@ impl Seat {
     }
 
     /// Takes the seat for a new task.
-    pub(super) fn take(&self) -> mpsc::Receiver<Request> {
+    pub(super) fn take(&self) -> mpsc::Receiver<Box<Request>> {
         let (sender, receiver) = mpsc::channel(COMMANDS);
         self.requests.send_replace(Some(sender));
         receiver
@@ -276,10 +302,18 @@ impl Seat {
         }
     }
 
+    /// Has the device publish the value of a channel, which should have begun then. Waits while it has too many requests
+    /// before it; returns whether it is switched on.
+    pub(crate) fn publish(&self, channel: ChannelId, intended: RealInstant) -> bool {
+        let sender = self.requests.borrow().clone();
+        sender
+            .is_some_and(|sender| sender.blocking_send(Box::new(Request::Publish(channel, intended))).is_ok())
+    }
+
     async fn send(&self, request: Request) -> bool {
         let sender = self.requests.borrow().clone();
         match sender {
-            Some(sender) => sender.send(request).await.is_ok(),
+            Some(sender) => sender.send(Box::new(request)).await.is_ok(),
             None => false,
         }
     }

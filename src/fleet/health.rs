@@ -10,6 +10,7 @@ pub(crate) use reporter::Reporter;
 pub use snapshot::{Counts, Snapshot, Standing, Trouble};
 
 use super::{
+    crew::Pace,
     history::History,
     tap::{Listener, Tap},
 };
@@ -21,7 +22,7 @@ use std::sync::{
 };
 use thingfleet_control::command::Command;
 use thingfleet_device::{
-    io::{Colour, Event, Session},
+    io::{Colour, Event, FaultId, Session},
     time::Instant,
 };
 use tokio::sync::broadcast;
@@ -58,6 +59,8 @@ struct State {
     network_failure: Option<String>,
     /// Whether its world cannot keep its speed.
     is_lagging: bool,
+    /// What goes wrong with it, in the order of beginning.
+    faults: Vec<FaultId>,
 }
 
 /// Where a device stands.
@@ -90,9 +93,9 @@ struct Counters {
 /// Something a device told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
-    /// Place of the device in its fleet.
-    pub device: usize,
-    /// Its name.
+    /// Place of the device in its fleet; none for what is about the fleet.
+    pub device: Option<usize>,
+    /// Its name, if it is about one.
     pub name: Arc<str>,
     /// Its own time.
     pub at: Instant,
@@ -111,11 +114,14 @@ pub enum What {
     Bluetooth(ble::State),
     /// It was told to do this, by way of the control interface.
     Steered(Command),
+    /// Time passes at this pace in the worlds of all devices.
+    Paced(Pace),
     /// It joined the fleet.
     Added,
     /// It was removed from the fleet.
     Removed,
 }
+
 /// A watcher's end of the event stream.
 #[derive(Debug)]
 pub struct Events {
@@ -163,6 +169,24 @@ impl Health {
     /// Starts to watch what devices tell from now on.
     pub fn watch(self: &Arc<Self>) -> Events {
         Events { health: Arc::clone(self), receiver: self.events.subscribe() }
+    }
+
+    /// Tells something about the fleet.
+    pub(super) fn tell(&self, what: What) {
+        self.spread(None, || "".into(), Instant::START, what);
+    }
+
+    fn spread(&self, device: Option<usize>, name: impl FnOnce() -> Arc<str>, at: Instant, what: What) {
+        // Nobody pays for an event that nobody watches.
+        let (is_watched, is_kept) = (self.events.receiver_count() > 0, self.history.is_on());
+        if is_watched || is_kept {
+            let notice = Arc::new(Notice { device, name: name(), at, what });
+            if is_kept {
+                self.history.keep(Arc::clone(&notice));
+            }
+            // It fails only if the last watcher has just left.
+            _ = self.events.send(notice);
+        }
     }
 
     /// The way to report for the device at this place.
@@ -232,6 +256,7 @@ mod tests {
     use thingfleet_device::{
         commissioning::journey::{NetworkFailure, Step},
         definition::ChannelId,
+        fault::{Fault, Kind},
         io::{FailureKind, StreamFailure},
     };
 
@@ -283,6 +308,22 @@ mod tests {
         assert_eq!(health.troubles()[0].kind, "network");
         health.reporter(0).event(Instant::START, Event::Session(Session::Connecting));
         assert!(health.troubles().is_empty());
+    }
+
+    #[test]
+    fn what_goes_wrong_is_known_until_it_ends_or_the_device_begins_anew() {
+        let health = Health::new(["kettle"]);
+        let kettle = health.reporter(0);
+        let fault = Fault::of(Kind::SensorStuck);
+        let begin = |id| kettle.event(Instant::START, Event::FaultBegan(FaultId(id), fault.clone().into()));
+        begin(1);
+        begin(2);
+        kettle.event(Instant::START, Event::FaultEnded(FaultId(1)));
+        assert_eq!(health.standing(0).faults, [FaultId(2)]);
+        kettle.event(Instant::START, Event::Session(Session::Off));
+        assert_eq!(health.standing(0).faults, [FaultId(2)], "a power cut mends nothing");
+        kettle.switched_on();
+        assert_eq!(health.standing(0).faults, []);
     }
 
     #[tokio::test]

@@ -94,7 +94,7 @@ mod tests {
         let history = History::new();
         for micros in 1..=events {
             let (name, what) = ("kettle".into(), What::Led(Colour::Red));
-            history.keep(Arc::new(Notice { device: 0, name, at: Instant::from_micros(micros), what }));
+            history.keep(Arc::new(Notice { device: Some(0), name, at: Instant::from_micros(micros), what }));
         }
         history
     }

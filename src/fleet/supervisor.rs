@@ -60,7 +60,8 @@ where
 
     /// Starts the task with this number after a while.
     pub(super) fn launch(&mut self, number: usize, after: Duration) {
-        let task = (self.start)(number);
+        // Boxed, since a future that is moved into another is twice in it.
+        let task = Box::pin((self.start)(number));
         let mut stopping = self.stopping.subscribe();
         let handle = self.tasks.spawn(async move {
             tokio::select! {

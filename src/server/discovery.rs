@@ -35,6 +35,7 @@ impl Card {
             domain: self.domain.clone(),
             host: Some("127.0.0.1".into()),
             port: Some(self.port),
+            from: Vec::new(),
             security: Security::StartTls,
             trust: Trust::CaFile(self.ca_file.clone()),
         }

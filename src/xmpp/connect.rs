@@ -4,9 +4,18 @@
 
 use super::{dns::Dns, failure::OpenError, link::Link, tls};
 use futures::stream::{FuturesUnordered, StreamExt};
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use nix::errno::Errno;
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 use thingfleet_schema::profile::{Remote, Security};
-use tokio::{net::TcpStream, time};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time,
+};
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 /// How long things may take.
@@ -46,8 +55,10 @@ const ADDRESSES: usize = 8;
 pub struct Connector {
     remote: Remote,
     tls: Option<TlsConnector>,
-    dns: Dns,
+    dns: Arc<Dns>,
     timeouts: Timeouts,
+    /// The address of this machine to connect from.
+    from: Option<IpAddr>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -68,7 +79,27 @@ impl Connector {
             }
             Security::Plain => None,
         };
-        Ok(Self { remote, tls, dns: Dns::new(), timeouts: Timeouts::default() })
+        let from = remote.from.first().copied();
+        Ok(Self { remote, tls, dns: Arc::new(Dns::new()), timeouts: Timeouts::default(), from })
+    }
+
+    /// One connector for each address that the profile wants connections from, sharing what is dear to make; itself
+    /// if it does not say.
+    pub fn each_source(&self) -> Vec<Arc<Self>> {
+        let from = |from| {
+            let Self { remote, tls, dns, timeouts, from: _ } = self;
+            Arc::new(Self {
+                remote: remote.clone(),
+                tls: tls.clone(),
+                dns: Arc::clone(dns),
+                timeouts: *timeouts,
+                from,
+            })
+        };
+        match self.remote.from.as_slice() {
+            [] => vec![from(None)],
+            sources => sources.iter().map(|source| from(Some(*source))).collect(),
+        }
     }
 
     /// Replaces the default timeouts.
@@ -91,7 +122,9 @@ impl Connector {
     /// Connects to a server of `domain`, without TLS yet.
     pub(super) async fn tcp(&self, domain: &str) -> Result<Link, OpenError> {
         let addresses = self.dns.addresses(&self.remote, domain).await?;
-        let tcp = self.first(addresses.into_iter().take(ADDRESSES)).await?;
+        let is_in_reach =
+            |address: &SocketAddr| self.from.is_none_or(|from| from.is_ipv4() == address.is_ipv4());
+        let tcp = self.first(addresses.into_iter().filter(is_in_reach).take(ADDRESSES)).await?;
         if self.remote.security == Security::Plain && !is_loopback(&tcp) {
             // The checker looks at the name in the profile; this looks at where it led.
             return Err(OpenError::NotLoopback);
@@ -109,6 +142,22 @@ impl Connector {
         Ok(Box::new(tls.connect(name, link).await.map_err(OpenError::Tls)?))
     }
 
+    /// Why there is no connection, and which limit of this machine it is, if it is one.
+    fn unreachable(&self, to: SocketAddr, source: io::Error) -> OpenError {
+        let from = self.from.map_or_else(|| "this machine".to_owned(), |from| from.to_string());
+        let to = to.to_string();
+        match (source.kind(), source.raw_os_error().map(Errno::from_raw)) {
+            (_, Some(Errno::EMFILE | Errno::ENFILE)) => OpenError::Files(source),
+            // Linux says the former where a port is chosen while connecting, the latter where it is while binding.
+            (_, Some(Errno::EADDRNOTAVAIL)) if self.from.is_none_or(is_own) => {
+                OpenError::Ports { from, to, ports: local_ports() }
+            }
+            (io::ErrorKind::AddrInUse, _) => OpenError::Ports { from, to, ports: local_ports() },
+            (io::ErrorKind::AddrNotAvailable, _) => OpenError::Source { from },
+            _ => OpenError::Unreachable { to, source },
+        }
+    }
+
     /// Connects to the first address that answers, starting the next attempt when one fails or is slow.
     async fn first(&self, mut addresses: impl Iterator<Item = SocketAddr>) -> Result<TcpStream, OpenError> {
         let mut attempts = FuturesUnordered::new();
@@ -120,14 +169,12 @@ impl Connector {
             let next = addresses.next();
             let more = next.is_some();
             if let Some(address) = next {
-                attempts.push(attempt(address, self.timeouts.connect));
+                attempts.push(attempt(self.from, address, self.timeouts.connect));
             }
             tokio::select! {
                 done = attempts.next() => match done {
                     Some(Ok(tcp)) => return Ok(tcp),
-                    Some(Err((to, source))) => {
-                        last = OpenError::Unreachable { to: to.to_string(), source };
-                    }
+                    Some(Err((to, source))) => last = self.unreachable(to, source),
                     None => return Err(last),
                 },
                 () = time::sleep(STAGGER), if more => {}
@@ -136,11 +183,37 @@ impl Connector {
     }
 }
 
-async fn attempt(address: SocketAddr, limit: Duration) -> Result<TcpStream, (SocketAddr, io::Error)> {
-    match time::timeout(limit, TcpStream::connect(address)).await {
+async fn attempt(
+    from: Option<IpAddr>,
+    address: SocketAddr,
+    limit: Duration,
+) -> Result<TcpStream, (SocketAddr, io::Error)> {
+    match time::timeout(limit, connect(from, address)).await {
         Ok(done) => done.map_err(|error| (address, error)),
         Err(_) => Err((address, io::ErrorKind::TimedOut.into())),
     }
+}
+
+async fn connect(from: Option<IpAddr>, address: SocketAddr) -> io::Result<TcpStream> {
+    let Some(from) = from else { return TcpStream::connect(address).await };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.bind((from, 0).into())?;
+    socket.connect(address).await
+}
+
+/// How many local ports the system gives out to connections (`ip(7)`); what Linux starts with if it does not say.
+fn local_ports() -> u32 {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut bounds = text.split_whitespace().map_while(|bound| bound.parse::<u32>().ok());
+    match (bounds.next(), bounds.next()) {
+        (Some(first), Some(last)) if first <= last => last - first + 1,
+        _ => 28_232,
+    }
+}
+
+/// Whether an address is one of this machine's.
+fn is_own(address: IpAddr) -> bool {
+    std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 
 fn is_loopback(tcp: &TcpStream) -> bool {
@@ -157,6 +230,7 @@ mod tests {
             domain: "example.org".into(),
             host: Some(host.into()),
             port: Some(port),
+            from: Vec::new(),
             security: Security::Plain,
             trust: Trust::System,
         })
@@ -173,5 +247,38 @@ mod tests {
         assert_eq!(tcp.peer_addr().unwrap(), listening);
         let error = connector.first([refusing].into_iter()).await.unwrap_err();
         assert!(error.to_string().contains("refused"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn each_source_connects_from_its_address_and_a_strange_one_is_named() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let sources = ["127.0.0.2", "127.0.0.3", "192.0.2.1"].map(|it| it.parse::<IpAddr>().unwrap());
+        let remote = Remote { from: sources.to_vec(), ..plain("127.0.0.1", 1).remote };
+        let connectors = Connector::new(remote).unwrap().each_source();
+        for (connector, source) in connectors.iter().zip(&sources[..2]) {
+            let tcp = connector.first([address].into_iter()).await.unwrap();
+            assert_eq!(tcp.local_addr().unwrap().ip(), *source);
+        }
+        let error = connectors[2].first([address].into_iter()).await.unwrap_err();
+        assert!(
+            error.to_string().starts_with("192.0.2.1 in `server: { from: ... }` is no address"),
+            "{error}"
+        );
+        assert_eq!(plain("127.0.0.1", 1).each_source().len(), 1);
+    }
+
+    #[test]
+    fn the_limit_that_bites_is_named() {
+        let connector = plain("127.0.0.1", 1);
+        let met = |errno| {
+            let to = "192.0.2.7:5222".parse().unwrap();
+            connector.unreachable(to, io::Error::from_raw_os_error(errno as i32)).to_string()
+        };
+        let ports = met(Errno::EADDRNOTAVAIL);
+        assert!(ports.starts_with("no local port is left") && ports.contains("192.0.2.7:5222"), "{ports}");
+        assert!(met(Errno::EADDRINUSE).contains("ip_local_port_range"));
+        assert!(met(Errno::EMFILE).contains("ulimit -n"));
+        assert!(met(Errno::ECONNREFUSED).contains("refused"));
     }
 }

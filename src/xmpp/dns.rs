@@ -148,6 +148,7 @@ mod tests {
             domain: "example.org".into(),
             host: Some("127.0.0.1".into()),
             port: None,
+            from: Vec::new(),
             security: Security::DirectTls,
             trust: thingfleet_schema::profile::Trust::System,
         };
@@ -166,6 +167,7 @@ mod tests {
             domain: "nowhere.invalid".into(),
             host: None,
             port: None,
+            from: Vec::new(),
             security: Security::StartTls,
             trust: thingfleet_schema::profile::Trust::System,
         };

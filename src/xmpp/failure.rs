@@ -30,6 +30,33 @@ pub enum OpenError {
         /// What the last attempt met.
         source: io::Error,
     },
+    /// All local ports are taken that connections from one address to one address of a server can have (`ip(7)`).
+    #[error(
+        "no local port is left for a connection from {from} to {to}: Linux has {ports} of them for one address on each \
+         side; list more addresses of this machine in `server: {{ from: [...] }}`, or widen the range with \
+         `sysctl net.ipv4.ip_local_port_range`"
+    )]
+    Ports {
+        /// The address connected from.
+        from: String,
+        /// The address connected to.
+        to: String,
+        /// How many there are.
+        ports: u32,
+    },
+    /// The address to connect from is not one of this machine.
+    #[error(
+        "{from} in `server: {{ from: ... }}` is no address of this machine; `ip address` lists those it has"
+    )]
+    Source {
+        /// That address.
+        from: String,
+    },
+    /// As many files are open as may be (`getrlimit(2)`, `RLIMIT_NOFILE`).
+    #[error(
+        "no more files may be open here ({0}); raise the limit with `ulimit -n` as root or in /etc/security/limits.conf"
+    )]
+    Files(#[source] io::Error),
     /// The server did not finish signing on in time.
     #[error("the server did not answer for {seconds} s while signing on")]
     TimedOut {
@@ -82,7 +109,11 @@ impl OpenError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Unresolved { .. } => FailureKind::Unresolved,
-            Self::Unreachable { .. } | Self::TimedOut { .. } => FailureKind::Unreachable,
+            Self::Unreachable { .. }
+            | Self::Ports { .. }
+            | Self::Source { .. }
+            | Self::Files(_)
+            | Self::TimedOut { .. } => FailureKind::Unreachable,
             Self::Tls(error) if tls_error(error).is_none() => FailureKind::Lost,
             Self::ServerName(_) | Self::Tls(_) | Self::TlsRefused | Self::Injected(_) => FailureKind::Tls,
             Self::NoTls | Self::NotLoopback => FailureKind::NoTls,

@@ -34,7 +34,10 @@ use thingfleet_link::xmpp::{
     receive::Received,
 };
 use thingfleet_schema::profile::Security;
-use tokio::{io::BufReader, time};
+use tokio::{
+    io::BufReader,
+    time::{self, Instant},
+};
 use tokio_xmpp::xmlstream::{
     FallibleStreamElement, PendingFeaturesRecv, ReadError, StreamElementError, StreamHeader, Timeouts,
     XmppStream, XmppStreamElement, initiate_stream,
@@ -59,12 +62,35 @@ pub(super) struct Opened {
     pub(super) early: VecDeque<Element>,
 }
 
-/// Connects, signs on and resumes with `resume`, or else binds.
+/// How far an attempt to open a stream has come, and when.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Attempt {
+    /// When the connection was there, with TLS where it is wanted.
+    pub(crate) secured: Option<Instant>,
+    /// When the server took the credentials.
+    pub(crate) authenticated: Option<Instant>,
+    /// When the stream was bound or resumed.
+    pub(crate) bound: Option<Instant>,
+}
+
+/// Connects, signs on and resumes with `resume`, or else binds. Tells how far that came, too.
 pub(super) async fn open(
     connector: Arc<Connector>,
     account: Account,
     resume: Option<Element>,
     shape: Shape,
+) -> (Attempt, Result<Opened, OpenError>) {
+    let mut attempt = Attempt::default();
+    let opened = try_to_open(&connector, &account, resume, shape, &mut attempt).await;
+    (attempt, opened)
+}
+
+async fn try_to_open(
+    connector: &Connector,
+    account: &Account,
+    resume: Option<Element>,
+    shape: Shape,
+    attempt: &mut Attempt,
 ) -> Result<Opened, OpenError> {
     let Impairments { slow_start, refused, .. } = shape.get();
     if !slow_start.is_zero() {
@@ -77,9 +103,13 @@ pub(super) async fn open(
     let link: Link = Box::new(Impaired::new(link, shape));
     let limit = connector.timeouts().sign_on;
     let sign_on = async {
-        let (features, stream) = secure(&connector, link, account.jid.domain()).await?;
-        let (features, stream) = authenticate(&features, stream, &account).await?;
-        establish(into_pipe(stream), &features, &account.resource, resume).await
+        let (features, stream) = secure(connector, link, account.jid.domain()).await?;
+        attempt.secured = Some(Instant::now());
+        let (features, stream) = authenticate(&features, stream, account).await?;
+        attempt.authenticated = Some(Instant::now());
+        let opened = establish(into_pipe(stream), &features, &account.resource, resume).await?;
+        attempt.bound = Some(Instant::now());
+        Ok(opened)
     };
     let out_of_time = |_| OpenError::TimedOut { seconds: limit.as_secs() };
     time::timeout(limit, sign_on).await.map_err(out_of_time)?
@@ -280,7 +310,9 @@ async fn establish(
         pipe.flush().await?;
         match pipe.next().await? {
             Received::Element(element) => match establishing.take(element)? {
-                Step::Send(element) => pipe.queue(&element),
+                Step::Send(element) => {
+                    pipe.queue(&element);
+                }
                 Step::Early(element) => early.push_back(element),
                 Step::Done(outcome) => return Ok(Opened { pipe, outcome, early }),
             },

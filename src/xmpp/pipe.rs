@@ -52,10 +52,12 @@ impl Pipe {
         Self { link, framer, out: String::new(), written: 0, flushed: true, heard: Instant::now() }
     }
 
-    /// Queues an element; [`Self::poll_flush`] writes it.
-    pub(super) fn queue(&mut self, element: &Element) {
+    /// Queues an element, which [`Self::poll_flush`] writes; gives its text.
+    pub(super) fn queue(&mut self, element: &Element) -> &str {
+        let start = self.out.len();
         element.write_to(&mut self.out, ns::CLIENT);
         self.flushed = false;
+        &self.out[start..]
     }
 
     /// Queues bytes as they are.

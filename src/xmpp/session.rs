@@ -4,6 +4,8 @@
 //! acknowledgements, signs of life) while it is awaited, and loses nothing when it is dropped in a `select!`. When to
 //! try again is not decided here: after [`SessionEvent::Down`] the session waits for [`Session::open`].
 
+pub(crate) use super::negotiate::Attempt;
+
 use super::{
     connect::Connector,
     failure::{self, OpenError},
@@ -77,9 +79,11 @@ pub struct Session {
     rival: Option<Box<Session>>,
     /// Streams that were cut in silence: the server goes on believing in them.
     silent: Vec<Pipe>,
+    /// The latest attempt to open a stream that has ended.
+    attempt: Attempt,
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<Opened, OpenError>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = (Attempt, Result<Opened, OpenError>)> + Send>>;
 
 /// ```text
 ///          open                ready
@@ -138,6 +142,7 @@ impl Session {
             account: None,
             rival: None,
             silent: Vec::new(),
+            attempt: Attempt::default(),
         }
     }
 
@@ -204,6 +209,11 @@ impl Session {
         self.shape.set(link);
     }
 
+    /// How far the latest attempt to open a stream came that has ended.
+    pub(crate) fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+
     /// Whether stanzas can be sent.
     pub fn is_up(&self) -> bool {
         matches!(self.state, State::Up(_))
@@ -212,13 +222,13 @@ impl Session {
     /// Queues a stanza; [`Self::next`] writes all that is queued at once. A stanza sent while the session is not up
     /// is dropped: a device that comes back publishes its state anew. Where the server takes nothing any more and
     /// 256 KiB are waiting, the session goes down as lost.
+    #[allow(clippy::needless_pass_by_value, reason = "whoever sends a stanza has done with it")]
     pub fn send(&mut self, stanza: Element) {
         let State::Up(live) = &mut self.state else {
             tracing::debug!(name = stanza.name(), "dropped a stanza: not signed on");
             return;
         };
-        live.pipe.queue(&stanza);
-        self.management.sent(stanza);
+        self.management.sent(live.pipe.queue(&stanza));
     }
 
     /// Waits for the next event. Never returns while the session is idle. Cancel-safe.
@@ -246,8 +256,11 @@ impl Session {
                     Poll::Ready(()) | Poll::Pending => return Poll::Pending,
                 },
                 State::Opening { attempt, jid } => {
-                    let Poll::Ready(done) = attempt.as_mut().poll(cx) else { return Poll::Pending };
+                    let Poll::Ready((reached, done)) = attempt.as_mut().poll(cx) else {
+                        return Poll::Pending;
+                    };
                     let jid = jid.clone();
+                    self.attempt = reached;
                     return Poll::Ready(match done.and_then(|opened| self.begin(jid, opened)) {
                         Ok(up) => up,
                         Err(error) => self.down(error),
@@ -289,7 +302,7 @@ impl Session {
         let resumed = match outcome {
             Outcome::Resumed(answer) => {
                 for stanza in self.management.resumed(&answer).map_err(|error| protocol(&error))? {
-                    pipe.queue(stanza);
+                    pipe.queue_raw(stanza);
                 }
                 true
             }
@@ -356,8 +369,7 @@ impl Session {
                 }
                 tracing::debug!(why = refused.why, "passed over a stanza");
                 if let Some(answer) = refused.answer() {
-                    live.pipe.queue(&answer);
-                    self.management.sent(answer);
+                    self.management.sent(live.pipe.queue(&answer));
                 }
                 Ok(None)
             }

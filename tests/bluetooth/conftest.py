@@ -7,30 +7,12 @@ import pytest
 import pytest_asyncio
 from people import Person
 from phone import Phone
+from surroundings import built, server  # noqa: F401
 
 import fleets
-import program as programs
-import servers
 from air import Air
 
 _numbers = itertools.count(1)
-
-
-def pytest_sessionstart():
-    """Fails at once, and with the way out, where the program is not built."""
-    if not programs.binary().exists():
-        pytest.exit(f"{programs.binary()} is missing: cargo build --bin thingfleet", returncode=3)
-
-
-@pytest.fixture(scope="session")
-def server():
-    """The private XMPP server on which every journey ends."""
-    made = servers.Prosody()
-    try:
-        made.start()
-        yield made
-    finally:
-        made.close()
 
 
 @pytest_asyncio.fixture

@@ -2,7 +2,7 @@
 
 use crate::stage::{Stage, channel, event, refused};
 use thingfleet_control::{
-    command::{Commissioning, NewAccount, NewDevice, Selection},
+    command::{Access, ActuatorMode, Addressing, Commissioning, NewAccount, NewDevice, Selection, Service},
     event::What,
     snapshot::{Bluetooth, State},
     value::Value,
@@ -11,6 +11,10 @@ use thingfleet_device::{commissioning::qr::QrCode, value::Secret};
 
 fn kettle(name: &str) -> NewDevice {
     NewDevice { name: name.into(), definition: "kettle".into(), ..NewDevice::default() }
+}
+
+fn service(host: &str, prefix: &str) -> Addressing {
+    Addressing::Service(Service { service: host.into(), prefix: prefix.into() })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,6 +48,8 @@ async fn a_new_device_is_described_as_in_a_profile() {
         starts: [("temp".to_owned(), Value::Integer(60))].into(),
         owners: vec!["somebody@example.org".into()],
         commissioning: Commissioning::Handshake,
+        access: Access::Whitelist,
+        actuator_mode: ActuatorMode::Transient,
         account: Some(NewAccount { jid: format!("boiler@{}", stage.fleet.crew().domain()), password }),
         ..kettle("kettle-9")
     };
@@ -61,6 +67,9 @@ async fn a_new_device_is_described_as_in_a_profile() {
         NewDevice { starts: [("tmep".to_owned(), Value::Integer(60))].into(), ..kettle("kettle-8") },
         NewDevice { starts: [("temp".to_owned(), Value::Text("hot".into()))].into(), ..kettle("kettle-8") },
         NewDevice { owners: vec!["a@b@c".into()], ..kettle("kettle-8") },
+        NewDevice { access: Access::Roster(Vec::new()), ..kettle("kettle-8") },
+        NewDevice { addressing: service("a@b", "{name}."), ..kettle("kettle-8") },
+        NewDevice { addressing: service("pubsub.localhost", "home."), ..kettle("kettle-8") },
         NewDevice { commissioning: Commissioning::Bluetooth, name: "kettle-8".into(), ..new.clone() },
         kettle("Kettle"),
     ] {
@@ -68,6 +77,26 @@ async fn a_new_device_is_described_as_in_a_profile() {
         assert!([400, 409].contains(&problem.status), "{wrong:?}: {problem:?}");
         assert!(!problem.next_step.is_empty());
     }
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_device_has_its_nodes_where_it_is_told_and_as_they_are_told_to_be() {
+    let stage = Stage::new().await;
+    let mut events = stage.client.events(&Selection::default(), None).await.unwrap();
+    let new = NewDevice { actuator_mode: ActuatorMode::Transient, ..kettle("kettle-8") };
+    stage.client.add(&new).await.unwrap();
+    let nodes = event(&mut events, |event| matches!(event.what, What::NodesReady { .. })).await;
+    let What::NodesReady { created, actuators, .. } = nodes.what else { unreachable!() };
+    assert_eq!((&*nodes.device, created, &*actuators), ("kettle-8", 3, "transient"));
+
+    // The private server lets nobody create nodes there, and says which it did not.
+    let host = format!("pubsub.{}", stage.fleet.crew().domain());
+    let new = NewDevice { addressing: service(&host, "attic.{name}."), ..kettle("kettle-9") };
+    stage.client.add(&new).await.unwrap();
+    let nodes = event(&mut events, |event| matches!(event.what, What::SetupFailed { .. })).await;
+    let What::SetupFailed { why, .. } = nodes.what else { unreachable!() };
+    assert!(why.contains("attic.kettle-9.xmpp.iot.sensors"), "{why}");
     stage.stop().await;
 }
 

@@ -2,7 +2,7 @@
 
 use crate::stage::{DEADLINE, Stage, event};
 use thingfleet_control::{
-    command::{Command, Selection},
+    command::{Command, FleetChange, Selection},
     event::{Event, What},
     snapshot::State,
     traffic::{self, Direction, Exchange},
@@ -58,6 +58,26 @@ async fn an_event_tells_that_a_device_is_steered_before_what_follows_from_it() {
     let steered = event(&mut stream, |event| matches!(event.what, What::Steered { .. })).await;
     let release = Command::Release { channel: "temp".into() };
     assert_eq!(steered.what, What::Steered { by: "control".into(), command: release });
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_pace_is_told_once_to_everybody() {
+    let stage = Stage::new().await;
+    let client = &stage.client;
+    let mut stream = client.events(&Selection::device("lamp"), None).await.unwrap();
+    let change = |paused, speed| client.change(FleetChange { paused, speed });
+    change(None, Some(60.0)).await.unwrap();
+    change(None, Some(60.0)).await.unwrap();
+    change(Some(true), None).await.unwrap();
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let pace = event(&mut stream, |event| matches!(event.what, What::Pace { .. })).await;
+        assert_eq!(pace.device, "", "it is about all of them");
+        told.push(pace.what);
+    }
+    let pace = |paused| What::Pace { speed: 60.0, paused };
+    assert_eq!(told, [pace(false), pace(true)], "what is so already is no news");
     stage.stop().await;
 }
 

@@ -130,6 +130,18 @@ class Board:
         await self.owner.ask("get", self.full, PING)
         return time.monotonic() - began
 
+    async def replies(self, count, since):
+        """So many chat messages of the device, in the order in which they came."""
+        came = []
+
+        def find(stanza):
+            body = stanza.findtext(f"{{{wire.CLIENT}}}body")
+            if bare(stanza.get("from")) == self.jid and body:
+                came.append(body)
+            return came if len(came) == count else None
+
+        return await self.owner.inbox.wait(f"{count} replies", find, since)
+
     async def gone(self, since):
         """Waits for unavailable presence."""
         await self.presence("is gone", "unavailable", since)

@@ -9,13 +9,13 @@ import pytest_asyncio
 
 import fleets
 import program as programs
-import servers
 import wire
 from air import Air
 from boards import DEFINITION, Board
 from people import Person
 from phone import Phone
 from steering import Control, steered
+from surroundings import built, server  # noqa: F401
 
 # One for each file of tests, and one that is always well.
 BOARDS = 7
@@ -30,22 +30,9 @@ def pytest_addoption(parser):
     parser.addoption("--seed", type=int, action="append", help="draw the random plan of this seed")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def built():
-    """Fails at once, and with the way out, where the program is not built."""
-    if not programs.binary().exists():
-        pytest.exit(f"{programs.binary()} is missing: cargo build --bin thingfleet", returncode=3)
-
-
-@pytest.fixture(scope="session")
-def server():
-    """The private XMPP server of all of them."""
-    made = servers.Prosody()
-    try:
-        made.start()
-        yield made
-    finally:
-        made.close()
+def pytest_generate_tests(metafunc):
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", metafunc.config.getoption("seed") or [1])
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -60,6 +47,7 @@ async def owner(server):
 class Home:
     """A fleet of boards."""
 
+    program: programs.Program
     control: Control
     boards: list
     # Which file of tests has which board.
@@ -91,7 +79,7 @@ async def home(server, owner, tmp_path_factory):
 
     try:
         await asyncio.gather(*map(settle, boards))
-        yield Home(control, boards, {})
+        yield Home(program, control, boards, {})
     finally:
         await program.kill()
 

@@ -38,6 +38,10 @@ class Control:
         """One of them."""
         return await self.ask("GET", f"/v1/devices/{name}")
 
+    async def tasks(self):
+        """How many tasks the fleet's program has, this request's included."""
+        return (await self.ask("GET", "/v1/fleet"))["tasks"]
+
     async def kinds(self):
         """The family of each kind of fault that there is, by the kind's name."""
         return {kind["fault"]: kind["family"] for kind in await self.ask("GET", "/v1/faults")}

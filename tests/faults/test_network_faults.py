@@ -5,7 +5,6 @@ import time
 import pytest
 
 import people
-import wire
 
 
 async def silent(board, neighbour):
@@ -61,23 +60,68 @@ async def test_bytes_vanish_and_the_connection_stays(board, neighbour):
 
 
 @pytest.mark.fault("half-open")
-async def test_the_server_believes_in_a_connection_that_is_gone(board):
-    since = board.mark()
-    async with board.fault():
+async def test_what_goes_into_a_connection_that_is_gone_comes_out_of_the_next_one(board, neighbour):
+    before = board.mark()
+    # So that it takes a while to notice.
+    async with board.fault("slow-start", delay=4):
+        await board.state("waiting or state == connecting")
         await board.online()
-        await board.obeys("led", "1")
-        assert board.presences(since, "unavailable") == []
-    await board.obeys("led", "0")
+        await board.suffer()
+        # The server takes it for delivered: it believes in the old connection.
+        since = board.mark()
+        await tell(board, ON)
+        await silent(board, neighbour)
+        await nothing_is_missing(board, ON, since)
+        await flows(board)
+        await same_session(board, before)
+    since = board.mark()
+    await tell(board, OFF)
+    await nothing_is_missing(board, OFF, since)
+    await same_session(board, before)
 
 
 @pytest.mark.fault("connection-reset")
-async def test_a_reset_is_nothing_that_a_client_notices(board):
-    since = board.mark()
-    await board.suffer()
-    await board.online()
-    await board.obeys("led", "1")
-    await board.obeys("led", "0")
-    assert board.presences(since, "unavailable") == []
+async def test_after_a_reset_the_session_goes_on_and_nothing_is_missing_or_there_twice(board):
+    for new in (ON, OFF, ON, OFF):
+        since = board.mark()
+        await board.suffer()
+        # On its way while there is no connection.
+        await tell(board, new)
+        await nothing_is_missing(board, new, since)
+        await flows(board)
+        await same_session(board, since)
+
+
+ON = {"led": "1", "level": "70.0", "mode": "boost"}
+OFF = {"led": "0", "level": "20.0", "mode": "eco"}
+
+
+async def tell(board, new):
+    """Sets actuators, one after the other."""
+    for name, text in new.items():
+        await board.set(name, text)
+
+
+async def nothing_is_missing(board, new, since):
+    """What was set is mirrored once, each."""
+    for name, text in new.items():
+        await board.tells(name, text, since)
+    # What may come twice has come by then.
+    await board.answers()
+    told = {name: [value.text for value in board.heard(name, since)] for name in new}
+    assert told == {name: [text] for name, text in new.items()}
+
+
+async def flows(board):
+    """Values come one after the other, and each is later than the one before."""
+    values = [int(value.text) for value in await board.hear("pulse", 4)]
+    assert values == sorted(set(values))
+
+
+async def same_session(board, since):
+    """No client was told that it went or came, and it answers at the address that it had."""
+    assert board.presences(since, "unavailable") == [] and board.presences(since) == []
+    await board.answers()
 
 
 @pytest.mark.fault("slow-start")

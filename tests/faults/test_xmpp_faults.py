@@ -6,7 +6,7 @@ import pytest
 
 import wire
 from boards import PING
-from people import Refused, bare
+from people import Refused
 
 
 @pytest.mark.fault("stream-error")
@@ -80,11 +80,11 @@ async def test_one_question_has_two_answers(board, owner):
     async with board.fault(share=1, direction="out"):
         since = board.mark()
         owner.write(board.jid, "led")
-        await replies(board, 2, since)
+        await board.replies(2, since)
     since = board.mark()
     owner.write(board.jid, "led")
     owner.write(board.jid, "level")
-    assert [text.split(":")[0] for text in await replies(board, 2, since)] == ["led", "level"]
+    assert [text.split(":")[0] for text in await board.replies(2, since)] == ["led", "level"]
 
 
 @pytest.mark.fault("stanza-reordered")
@@ -94,12 +94,12 @@ async def test_of_two_answers_the_second_comes_first(board, owner):
         since = board.mark()
         for word in asked:
             owner.write(board.jid, word)
-        came = [text.split(":")[0] for text in await replies(board, len(asked), since)]
+        came = [text.split(":")[0] for text in await board.replies(len(asked), since)]
         assert sorted(came) == sorted(asked) and came != asked
     since = board.mark()
     for word in asked:
         owner.write(board.jid, word)
-    assert [text.split(":")[0] for text in await replies(board, len(asked), since)] == asked
+    assert [text.split(":")[0] for text in await board.replies(len(asked), since)] == asked
 
 
 @pytest.mark.fault("stanza-delayed")
@@ -108,7 +108,7 @@ async def test_stanzas_come_late_in_their_order(board, owner):
         began, since = time.monotonic(), board.mark()
         for word in ("led", "level", "mode"):
             owner.write(board.jid, word)
-        assert [text.split(":")[0] for text in await replies(board, 3, since)] == ["led", "level", "mode"]
+        assert [text.split(":")[0] for text in await board.replies(3, since)] == ["led", "level", "mode"]
         assert time.monotonic() - began >= 1
     await board.tells("temp")
 
@@ -197,19 +197,6 @@ async def test_every_reading_comes_again_and_again(board):
     since = board.mark()
     await board.hear("temp", 3)
     assert board.heard("door", since) == []
-
-
-async def replies(board, count, since):
-    """So many chat messages of the device, in the order in which they came."""
-    came = []
-
-    def find(stanza):
-        body = stanza.findtext(f"{{{wire.CLIENT}}}body")
-        if bare(stanza.get("from")) == board.jid and body:
-            came.append(body)
-        return came if len(came) == count else None
-
-    return await board.owner.inbox.wait(f"{count} replies", find, since)
 
 
 def answered(board, stanza):

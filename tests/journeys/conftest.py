@@ -11,6 +11,7 @@ import program as programs
 import servers
 import wire
 from people import Person
+from surroundings import built  # noqa: F401
 
 _numbers = itertools.count(1)
 
@@ -39,13 +40,6 @@ def server(request):
         yield made
     finally:
         made.close()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def built():
-    """Fails at once, and with the way out, where the program is not built."""
-    if not programs.binary().exists():
-        pytest.exit(f"{programs.binary()} is missing: cargo build --bin thingfleet", returncode=3)
 
 
 @pytest.fixture

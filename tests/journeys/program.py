@@ -156,6 +156,19 @@ class Program:
         except TimeoutError:
             raise AssertionError(f"no {what} {wanted} within {deadline} s\n{self.report()}") from None
 
+    def connections(self, port):
+        """How many TCP connections to this port of this machine the program has (proc_pid_fd(5), proc_pid_net(5))."""
+        own = set(self._handles())
+        lines = Path(f"/proc/{self._process.pid}/net/tcp").read_text().splitlines()[1:]
+        rows = [line.split() for line in lines]
+        return sum(row[2].endswith(f":{port:04X}") and f"socket:[{row[9]}]" in own for row in rows)
+
+    def _handles(self):
+        for file in Path(f"/proc/{self._process.pid}/fd").iterdir():
+            # It may be closed in this very moment.
+            with contextlib.suppress(FileNotFoundError):
+                yield os.readlink(file)
+
     def _environment(self):
         return {**os.environ, "HOME": str(self._directory), "XDG_STATE_HOME": str(self._directory / "state")}
 

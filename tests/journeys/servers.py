@@ -5,14 +5,17 @@ after `stop`; should the tests die without a word, the kernel ends it (`setpriv 
 """
 
 import glob
+import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 from certificates import Authority
@@ -43,6 +46,11 @@ class Server:
         self._process = None
         self._configure()
         self._hand_over()
+
+    def sessions(self):
+        """The full JIDs of all sessions that the server has, those included whose connection is gone and which wait to
+        be resumed (XEP-0198)."""
+        raise NotImplementedError
 
     @property
     def pubsub_service(self):
@@ -159,6 +167,16 @@ class Prosody(Server):
             PROSODY.format(directory=self.directory, port=self.port, domain=self.domain, key=key, chain=chain)
         )
 
+    def sessions(self):
+        config = str(self.directory / "prosody.cfg.lua")
+        everybody = "> local all = {} for jid in pairs(prosody.full_sessions) do table.insert(all, jid) end"
+        everybody += " return table.concat(all, ' ')"
+        asked = [*self._privileges(), "prosodyctl", "--config", config, "shell", everybody]
+        said = subprocess.run(asked, cwd=self.directory, capture_output=True, text=True, timeout=START_DEADLINE)
+        if said.returncode != 0:
+            raise ServerFailed(f"prosodyctl: {said.stdout}{said.stderr}\n{self.logs()}")
+        return re.findall(rf"\S+@{re.escape(self.domain)}/\S+", said.stdout)
+
     def _command(self):
         return ["prosody", "-F", "--config", str(self.directory / "prosody.cfg.lua")]
 
@@ -170,7 +188,13 @@ class Ejabberd(Server):
     package = "ejabberd"
     user = "ejabberd"
 
+    def sessions(self):
+        asked = urllib.request.Request(f"http://{self.host}:{self._api}/api/connected_users", b"{}")
+        with urllib.request.urlopen(asked, timeout=START_DEADLINE) as answer:
+            return json.load(answer)
+
     def _configure(self):
+        self._api = free_port()
         (self.directory / "spool").mkdir()
         (self.directory / "logs").mkdir()
         key, chain = self.authority.issue(self.directory, self.domain)
@@ -178,7 +202,7 @@ class Ejabberd(Server):
         both.write_text(key.read_text() + chain.read_text())
         (self.directory / "inetrc").write_text('{lookup, ["file", "native"]}.\n')
         (self.directory / "ejabberd.yml").write_text(
-            EJABBERD.format(port=self.port, domain=self.domain, certificate=both)
+            EJABBERD.format(port=self.port, api=self._api, domain=self.domain, certificate=both)
         )
 
     def _command(self):
@@ -228,7 +252,7 @@ allow_registration = true
 c2s_require_encryption = true
 modules_enabled = {{
   "roster", "saslauth", "tls", "disco", "posix", "ping", "pep", "register_ibr", "register", "smacks",
-  "carbons", "version", "time", "blocklist",
+  "carbons", "version", "time", "blocklist", "admin_shell",
 }}
 modules_disabled = {{ "s2s" }}
 pep_max_items = 256
@@ -253,6 +277,15 @@ listen:
     access: all
     starttls: true
     starttls_required: true
+  - port: {api}
+    ip: "127.0.0.1"
+    module: ejabberd_http
+    request_handlers:
+      /api: mod_http_api
+api_permissions:
+  "who is there":
+    who: {{ip: "127.0.0.1"}}
+    what: [connected_users]
 acl:
   local: {{user_regexp: ""}}
 access_rules:
@@ -266,6 +299,7 @@ modules:
   mod_caps: {{}}
   mod_carboncopy: {{}}
   mod_disco: {{}}
+  mod_http_api: {{}}
   mod_last: {{}}
   mod_offline: {{}}
   mod_ping: {{}}

@@ -23,6 +23,7 @@ fn main() -> io::Result<()> {
             states: std::collections::BTreeMap::default(),
             lagging: 0,
             counters: Counters::default(),
+            tasks: 0,
             latest_event: 0,
         };
         for one in [News::Connected, News::Fleet(fleet)] {

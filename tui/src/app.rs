@@ -6,23 +6,28 @@
 pub mod device;
 pub mod fleet;
 mod go;
+mod levers;
 pub mod library;
+mod message;
 mod mouse;
 pub mod overlay;
+mod screen;
 pub mod steer;
 pub mod stream;
 
+pub use message::{Effect, Message, Options};
+pub use screen::{Hit, Screen, Shown};
+
 use crate::{
     feed::{News, Request},
-    keys::{self, Action, Scope},
+    keys::{self, Scope},
     world::World,
 };
-use crossterm::event::{KeyEvent, MouseEvent};
+use crossterm::event::KeyEvent;
 use device::DeviceScreen;
 use fleet::FleetScreen;
 use library::LibraryScreen;
 use overlay::Overlay;
-use ratatui::layout::Rect;
 use std::{sync::Arc, time::Duration};
 use steer::Deeds;
 use stream::Stream;
@@ -32,118 +37,6 @@ use thingfleet_control::{event::Event, snapshot::Device, traffic::Exchange};
 const NOTICE: Duration = Duration::from_secs(6);
 /// Distance between two looks at what is on the screen.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// A screen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Screen {
-    /// All devices.
-    #[default]
-    Fleet,
-    /// One device.
-    Device,
-    /// What a device exchanges with its surroundings.
-    Traffic,
-    /// What any device told.
-    Log,
-    /// What can go wrong.
-    Faults,
-    /// The QR code of a device.
-    Code,
-}
-
-/// How the dashboard is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
-pub struct Options {
-    /// Whether nothing may be changed about the fleet.
-    pub is_read_only: bool,
-    /// Whether the mouse is taken.
-    pub has_mouse: bool,
-    /// Whether there are colours.
-    pub has_colour: bool,
-    /// Whether the fleet ends with the dashboard.
-    pub owns_fleet: bool,
-}
-
-/// Something that happens to the dashboard.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most messages are news, and they are taken at once")]
-pub enum Message {
-    /// A key.
-    Key(KeyEvent),
-    /// The mouse.
-    Mouse(MouseEvent),
-    /// A text from the clipboard.
-    Paste(String),
-    /// The size of the terminal changed.
-    Resized,
-    /// Something from the fleet.
-    News(News),
-    /// Time since the start; comes several times a second.
-    Time(Duration),
-    /// It is going to be drawn.
-    Frame,
-    /// A file was written, or not.
-    Saved(Result<String, String>),
-}
-
-/// Something to be done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// Asks the fleet.
-    Ask(Request),
-    /// Puts a text into the clipboard.
-    Copy(String),
-    /// Takes the mouse, or leaves it to the terminal.
-    Mouse(bool),
-    /// Writes a text to a file of its own.
-    Save {
-        /// What the file's name begins with.
-        stem: String,
-        /// The text.
-        text: String,
-    },
-    /// Draws everything anew.
-    Redraw,
-    /// Ends the dashboard.
-    Quit,
-}
-
-/// What the picture tells of itself.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Shown {
-    /// What can be clicked, the topmost last.
-    pub hits: Vec<(Rect, Hit)>,
-    /// The first line of the list that is shown.
-    pub offset: usize,
-    /// Lines of the list that fit.
-    pub rows: usize,
-    /// Cells of the map in a line; 0 without a map.
-    pub columns: usize,
-    /// Devices in a cell of the map.
-    pub per_cell: usize,
-    /// Devices that are on the screen.
-    pub visible: Vec<Arc<str>>,
-}
-
-/// Something that can be clicked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hit {
-    /// The name of a screen.
-    Screen(Screen),
-    /// A line of a list.
-    Line(usize),
-    /// A head of a column.
-    Column(crate::listing::Sort),
-    /// Cells of the map, from the first one.
-    Map,
-    /// The slider of a channel, from its least to its largest value.
-    Slider(usize),
-    /// The switch, button or choice of a channel.
-    Control(usize),
-    /// A key in the last line.
-    Key(Action),
-}
 
 /// A line for the person, for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,24 +85,6 @@ pub struct App {
     looked: Option<Duration>,
     is_stale: bool,
     is_roster_asked: bool,
-}
-
-impl Screen {
-    /// All screens, in the order of their keys.
-    pub const ALL: [Self; 6] =
-        [Self::Fleet, Self::Device, Self::Traffic, Self::Log, Self::Faults, Self::Code];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fleet => "fleet",
-            Self::Device => "device",
-            Self::Traffic => "traffic",
-            Self::Log => "log",
-            Self::Faults => "faults",
-            Self::Code => "code",
-        }
-    }
 }
 
 impl App {
@@ -335,7 +210,10 @@ impl App {
                 self.world.connection = Some(Err(why));
             }
             News::Fleet(fleet) => {
-                let is_other = fleet.devices != self.world.roster.rows().len();
+                let restarts = self.world.fleet.as_ref().map_or(0, |fleet| fleet.counters.restarts);
+                // A device whose task is started again loses its faults without a word.
+                let is_other =
+                    fleet.devices != self.world.roster.rows().len() || fleet.counters.restarts != restarts;
                 self.world.note_fleet(self.now, fleet);
                 if is_other {
                     return self.ask_roster();

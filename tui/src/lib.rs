@@ -3,6 +3,7 @@
 //! [`app`] is the state and the one function that changes it, [`view`] draws it, [`feed`] brings news and takes
 //! requests, and [`terminal`] is the thin shell around them. [`keys`] is the one table of keys.
 
+pub mod air;
 pub mod app;
 pub mod feed;
 pub mod filter;

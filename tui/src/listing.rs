@@ -1,6 +1,9 @@
 //! Which devices a list shows, and in which order: filtered, sorted, grouped.
 
-use crate::{filter::Filter, roster::Roster};
+use crate::{
+    filter::Filter,
+    roster::{Roster, Row},
+};
 use std::{cmp::Ordering, collections::BTreeSet};
 
 /// What a list is sorted by.
@@ -17,6 +20,8 @@ pub enum Sort {
     State,
     /// Events since the dashboard watches, most first.
     Events,
+    /// Faults, most first.
+    Faults,
 }
 
 /// What a list is grouped by.
@@ -80,7 +85,8 @@ impl Sort {
             Self::Name => Self::Kind,
             Self::Kind => Self::State,
             Self::State => Self::Events,
-            Self::Events => Self::Fleet,
+            Self::Events => Self::Faults,
+            Self::Faults => Self::Fleet,
         }
     }
 
@@ -92,6 +98,7 @@ impl Sort {
             Self::Kind => "kind",
             Self::State => "state",
             Self::Events => "events",
+            Self::Faults => "faults",
         }
     }
 }
@@ -160,6 +167,7 @@ impl Listing {
             Sort::Kind => rows[a].kind.cmp(&rows[b].kind),
             Sort::State => severity(rows[a].state).cmp(&severity(rows[b].state)),
             Sort::Events => rows[b].events.cmp(&rows[a].events),
+            Sort::Faults => rows[b].faults().cmp(&rows[a].faults()),
         };
         if recipe.group != Group::None || recipe.sort != Sort::Fleet || recipe.is_reversed {
             self.matches.sort_by(|&a, &b| {
@@ -188,8 +196,13 @@ impl Listing {
     }
 }
 
+/// How much a device asks for a person's eye; the least asks most.
+pub(crate) fn urgency(row: &Row) -> (u8, bool) {
+    (severity(row.state), row.faults() == 0)
+}
+
 /// How much a state asks for a person's eye; the least number asks most.
-pub(crate) const fn severity(state: thingfleet_control::snapshot::State) -> u8 {
+const fn severity(state: thingfleet_control::snapshot::State) -> u8 {
     use thingfleet_control::snapshot::State;
     match state {
         State::Failed => 0,
@@ -219,6 +232,7 @@ mod tests {
             tags: Vec::new(),
             state,
             trouble: None,
+            faults: Vec::new(),
         };
         roster.replace(
             [

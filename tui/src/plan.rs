@@ -1,24 +1,49 @@
-//! What was done, as a plan of faults in YAML; what is no fault stands there as a remark for `thingfleet ctl`.
+//! What was done, as a plan of faults in YAML that `--faults` takes; what is no fault stands there as a remark for
+//! `thingfleet ctl`.
 
-use crate::{app::steer::Deed, words};
+use crate::{app::steer::Deed, roster::Roster, words};
 use serde_json::Value as Json;
-use std::fmt::Write as _;
-use thingfleet_control::{command::Command, fault::FaultSpec};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::{self, Write as _},
+};
+use thingfleet_control::{
+    command::Command,
+    fault::{FaultKind, FaultSpec},
+};
 
-/// The plan of some deeds, in the order in which they were done.
-pub fn of<'d>(deeds: impl Iterator<Item = &'d Deed>) -> String {
+/// Entries that the reader of plans takes; what is more stands there as a remark.
+const MOST: usize = 256;
+/// Shortest time that a fault lasts in a plan, in seconds.
+const SHORTEST: f64 = 0.001;
+
+/// The plan of some deeds in a fleet of this name, in the order in which they were done; none if no fault is among them.
+pub fn of<'d>(fleet: &str, deeds: impl Iterator<Item = &'d Deed>, roster: &Roster) -> Option<String> {
     let deeds: Vec<&Deed> = deeds.collect();
-    let begin = deeds.first().map_or(0.0, |deed| deed.at);
+    let begin = deeds.first()?.at;
+    let instant = instant();
     let mut text =
         String::from("# What was done by hand in the dashboard; times count from the first deed.\n");
-    let has_faults = deeds.iter().any(|deed| matches!(deed.command, Command::Fault { .. }));
-    text.push_str(if has_faults { "faults:\n" } else { "faults: []\n" });
+    line(&mut text, format_args!("name: {}", quoted(&format!("by-hand-{fleet:.56}"))));
+    text.push_str("faults:\n");
+    let mut entries = 0;
     for (place, deed) in deeds.iter().enumerate() {
         let at = deed.at - begin;
         match &deed.command {
             Command::Fault { fault } => {
                 let lasts = fault.for_seconds.or_else(|| cleared(deed, fault, &deeds[place + 1..]));
-                deed.names.iter().for_each(|name| entry(&mut text, fault, name, at, lasts));
+                let lasts = lasts.filter(|_| !instant.contains(&fault.fault));
+                for devices in selections(&deed.names, roster) {
+                    entries += 1;
+                    if entries <= MOST {
+                        entry(&mut text, fault, &devices, at, lasts);
+                    } else {
+                        line(
+                            &mut text,
+                            format_args!("# one too many for a plan: {} on {devices}", fault.fault),
+                        );
+                    }
+                }
             }
             other => {
                 let (what, who) = (words::command(other), deed.names.join(" "));
@@ -26,14 +51,20 @@ pub fn of<'d>(deeds: impl Iterator<Item = &'d Deed>) -> String {
             }
         }
     }
-    text
+    (entries > 0).then_some(text)
+}
+
+/// Kinds that are over as soon as they have happened.
+fn instant() -> BTreeSet<String> {
+    FaultKind::library().into_iter().filter(|kind| kind.is_instant).map(|kind| kind.fault).collect()
 }
 
 /// How long a fault lasted that was ended by hand.
 fn cleared(deed: &Deed, fault: &FaultSpec, later: &[&Deed]) -> Option<f64> {
     let ends = |later: &&&Deed| {
         let is_kind = match &later.command {
-            Command::Clear { id: None, kind } => kind.as_ref().is_none_or(|kind| *kind == fault.fault),
+            Command::Clear { kind: Some(kind), .. } => *kind == fault.fault,
+            Command::Clear { id, kind: None } => id.is_none(),
             _ => false,
         };
         is_kind && deed.names.iter().all(|name| later.names.contains(name))
@@ -41,21 +72,76 @@ fn cleared(deed: &Deed, fault: &FaultSpec, later: &[&Deed]) -> Option<f64> {
     later.iter().find(ends).map(|later| later.at - deed.at)
 }
 
-fn entry(text: &mut String, fault: &FaultSpec, name: &str, at: f64, lasts: Option<f64>) {
-    line(text, format_args!("  - fault: {}", quoted(&fault.fault)));
-    line(text, format_args!("    devices: {{ name: {} }}", quoted(name)));
+/// Some devices in as few selections as a plan can have: a definition where all devices of it are meant, else names.
+fn selections(names: &[String], roster: &Roster) -> Vec<String> {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in roster.rows() {
+        *kinds.entry(&row.kind).or_default() += 1;
+    }
+    let mut meant: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();
+    for name in names {
+        meant.entry(roster.row(name).map(|row| &*row.kind)).or_default().push(name);
+    }
+    let mut selections = Vec::new();
+    for (kind, names) in meant {
+        match kind {
+            Some(kind) if names.len() > 1 && kinds.get(kind) == Some(&names.len()) => {
+                selections.push(format!("{{ definition: {} }}", quoted(kind)));
+            }
+            Some(_) | None => {
+                selections.extend(names.iter().map(|name| format!("{{ name: {} }}", quoted(name))));
+            }
+        }
+    }
+    selections
+}
+
+fn entry(text: &mut String, fault: &FaultSpec, devices: &str, at: f64, lasts: Option<f64>) {
+    let FaultSpec {
+        fault,
+        for_seconds: _,
+        channel,
+        amount,
+        delay,
+        jitter,
+        share,
+        direction,
+        characteristic,
+        text: words,
+    } = fault;
+    line(text, format_args!("  - fault: {}", quoted(fault)));
+    line(text, format_args!("    devices: {devices}"));
     line(text, format_args!("    at: {at:.1}s"));
     if let Some(lasts) = lasts {
-        line(text, format_args!("    for: {lasts:.1}s"));
+        line(text, format_args!("    for: {}", Seconds(lasts.max(SHORTEST))));
     }
-    let settings = serde_json::to_value(fault).unwrap_or_default();
-    for (key, value) in settings.as_object().into_iter().flatten() {
-        match (key.as_str(), value) {
-            ("fault" | "for_seconds", _) => {}
-            ("delay" | "jitter", value) => line(text, format_args!("    {key}: {value}s")),
-            (_, Json::String(value)) => line(text, format_args!("    {key}: {}", quoted(value))),
-            (_, value) => line(text, format_args!("    {key}: {value}")),
+    for (key, word) in
+        [("channel", channel), ("direction", direction), ("characteristic", characteristic), ("text", words)]
+    {
+        if let Some(word) = word {
+            line(text, format_args!("    {key}: {}", quoted(word)));
         }
+    }
+    if let Some(amount) = amount {
+        line(text, format_args!("    amount: {amount}"));
+    }
+    if let Some(share) = share {
+        // Not more digits than a person types, so that it comes back as the same number.
+        line(text, format_args!("    share: {} %", (share * 1e11).round() / 1e9));
+    }
+    for (key, seconds) in [("delay", delay), ("jitter", jitter)] {
+        if let Some(seconds) = seconds {
+            line(text, format_args!("    {key}: {}", Seconds(*seconds)));
+        }
+    }
+}
+
+/// A span as a plan has it, to the microsecond.
+struct Seconds(f64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s", (self.0 * 1e6).round() / 1e6)
     }
 }
 
@@ -67,7 +153,7 @@ fn quoted(text: &str) -> String {
     if is_plain { text.to_owned() } else { Json::from(text).to_string() }
 }
 
-fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
+fn line(text: &mut String, words: fmt::Arguments<'_>) {
     writeln!(text, "{words}").expect("a text takes everything");
 }
 
@@ -81,5 +167,12 @@ mod tests {
         assert_eq!(quoted("off"), "\"off\"");
         assert_eq!(quoted("a: b"), "\"a: b\"");
         assert_eq!(quoted("1e3"), "\"1e3\"");
+    }
+
+    #[test]
+    fn a_span_has_no_exponent_and_no_more_than_microseconds() {
+        assert_eq!(Seconds(30.0).to_string(), "30s");
+        assert_eq!(Seconds(0.1 + 0.2).to_string(), "0.3s");
+        assert_eq!(Seconds(0.000_001).to_string(), "0.000001s");
     }
 }

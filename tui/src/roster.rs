@@ -13,6 +13,8 @@ pub struct Roster {
     rows: Vec<Row>,
     places: HashMap<Arc<str>, usize>,
     counts: [usize; State::ALL.len()],
+    /// How many devices have a fault.
+    faulty: usize,
     /// Changes whenever lists made of it have to be made anew.
     generation: u64,
 }
@@ -28,13 +30,15 @@ pub struct Row {
     pub state: State,
     /// Short name of what is wrong.
     pub trouble: Option<String>,
+    /// The ids of its faults.
+    faults: Vec<u32>,
     /// The channel and value it sent last.
     pub latest: Option<(String, Value)>,
     /// Events it told since it is watched.
     pub events: u64,
     /// Its place among all names in order, numbers in them as numbers; lists are sorted too often to compare texts.
     pub rank: usize,
-    /// What filters look at: name, kind and tags, then state and trouble.
+    /// What filters look at: name, kind and tags, then state, trouble, and `faulty` if it has a fault.
     text: String,
     /// Bytes of `text` that never change.
     fixed: usize,
@@ -61,6 +65,11 @@ impl Roster {
         self.counts[place_of(state)]
     }
 
+    /// How many devices have a fault.
+    pub fn faulty(&self) -> usize {
+        self.faulty
+    }
+
     /// Changes whenever lists made of it have to be made anew.
     pub fn generation(&self) -> u64 {
         self.generation
@@ -76,6 +85,7 @@ impl Roster {
             let (latest, events) = known.map_or((None, 0), |row| (row.latest.take(), row.events));
             let row = Row { latest, events, ..Row::new(entry) };
             self.counts[place_of(row.state)] += 1;
+            self.faulty += usize::from(row.faults() > 0);
             self.places.insert(Arc::clone(&row.name), self.rows.len());
             self.rows.push(row);
         }
@@ -88,6 +98,9 @@ impl Roster {
 
     /// Notes what a device told; whether the list is still as good as the fleet's own.
     pub fn tell(&mut self, event: &Event) -> bool {
+        if let What::Pace { .. } = event.what {
+            return true;
+        }
         let Some(place) = self.place(&event.device) else { return false };
         let row = &mut self.rows[place];
         row.events += 1;
@@ -98,6 +111,9 @@ impl Roster {
                 self.counts[place_of(row.state)] -= 1;
                 self.counts[place_of(*state)] += 1;
                 row.stand(*state, trouble);
+                if *state == State::Stopped {
+                    self.suffer(place, Vec::clear);
+                }
             }
             What::SetupFailed { .. } => {
                 self.generation += 1;
@@ -110,6 +126,13 @@ impl Roster {
             What::Reading { channel, value } | What::Actuated { channel, value, .. } => {
                 row.latest = Some((channel.clone(), value.clone()));
             }
+            What::FaultBegan(active) => self.suffer(place, |faults| {
+                // The list may have come later than what began meanwhile.
+                if !faults.contains(&active.id) {
+                    faults.push(active.id);
+                }
+            }),
+            What::FaultEnded { id } => self.suffer(place, |faults| faults.retain(|fault| fault != id)),
             What::NodesReady { .. }
             | What::Published { .. }
             | What::PublishFailed { .. }
@@ -119,14 +142,27 @@ impl Roster {
             | What::Commissioning(_)
             | What::Led { .. }
             | What::Bluetooth(_)
-            | What::FaultBegan(_)
-            | What::FaultEnded { .. }
             | What::Steered { .. }
-            | What::Lagging { .. } => {}
+            | What::Lagging { .. }
+            | What::Pace { .. } => {}
             // Places move, so the whole list is fetched again.
             What::Added | What::Removed => return false,
         }
         true
+    }
+
+    /// Changes which faults a device has.
+    fn suffer(&mut self, place: usize, change: impl FnOnce(&mut Vec<u32>)) {
+        let row = &mut self.rows[place];
+        let before = row.faults.len();
+        change(&mut row.faults);
+        if row.faults.len() != before {
+            self.generation += 1;
+            self.faulty -= usize::from(before > 0);
+            self.faulty += usize::from(row.faults() > 0);
+            let trouble = row.trouble.take();
+            row.stand(row.state, trouble);
+        }
     }
 }
 
@@ -139,6 +175,7 @@ impl Row {
             kind: entry.kind.into(),
             state: entry.state,
             trouble: None,
+            faults: entry.faults,
             latest: None,
             events: 0,
             rank: 0,
@@ -147,6 +184,11 @@ impl Row {
         };
         row.stand(entry.state, entry.trouble);
         row
+    }
+
+    /// How many faults it has.
+    pub fn faults(&self) -> usize {
+        self.faults.len()
     }
 
     /// What filters look at, in lower case.
@@ -161,6 +203,9 @@ impl Row {
         if let Some(trouble) = &trouble {
             self.text.push(' ');
             self.text.push_str(trouble);
+        }
+        if !self.faults.is_empty() {
+            self.text.push_str(" faulty");
         }
         (self.state, self.trouble) = (state, trouble);
     }
@@ -208,6 +253,7 @@ fn digits(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use thingfleet_control::fault::{ActiveFault, FaultSpec};
 
     fn roster(names: &[&str]) -> Roster {
         let entry = |name: &&str| Entry {
@@ -216,6 +262,7 @@ mod tests {
             tags: vec!["Kitchen".into()],
             state: State::Online,
             trouble: None,
+            faults: Vec::new(),
         };
         let mut roster = Roster::default();
         roster.replace(names.iter().map(entry).collect());
@@ -258,9 +305,36 @@ mod tests {
             tags: Vec::new(),
             state: State::Off,
             trouble: None,
+            faults: vec![7],
         });
         roster.replace(entries.into());
         assert_eq!(roster.row("b").unwrap().latest, Some(("temp".into(), Value::Integer(3))));
         assert_eq!((roster.place("a"), roster.place("c"), roster.count(State::Off)), (None, Some(1), 2));
+        assert_eq!(roster.faulty(), 2);
+    }
+
+    #[test]
+    fn faults_are_counted_as_they_come_and_go() {
+        let mut roster = roster(&["a", "b"]);
+        let began = |id| {
+            What::FaultBegan(ActiveFault {
+                id,
+                since_seconds: 0.0,
+                left_seconds: None,
+                fault: FaultSpec { fault: "latency".into(), ..FaultSpec::default() },
+            })
+        };
+        for id in [1, 2, 2] {
+            roster.tell(&event("b", began(id)));
+        }
+        assert_eq!((roster.row("b").unwrap().faults(), roster.faulty()), (2, 1), "one was told twice");
+        assert_eq!(roster.row("b").unwrap().text(), "b kettle kitchen online faulty");
+        let before = roster.generation();
+        for id in [1, 9, 2] {
+            roster.tell(&event("b", What::FaultEnded { id }));
+        }
+        assert_eq!((roster.row("b").unwrap().faults(), roster.faulty()), (0, 0));
+        assert_eq!(roster.row("b").unwrap().text(), "b kettle kitchen online");
+        assert_eq!(roster.generation(), before + 2);
     }
 }

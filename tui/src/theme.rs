@@ -1,6 +1,6 @@
 //! Colours of the terminal's own palette, or none; every state has a sign of its own besides.
 
-use crate::words::Weight;
+use crate::{air::Air, roster::Row, words::Weight};
 use ratatui::style::{Color, Modifier, Style};
 use thingfleet_control::snapshot::{Colour, Source, State};
 
@@ -73,6 +73,28 @@ impl Theme {
         }
     }
 
+    /// A device.
+    pub fn device(self, row: &Row) -> Style {
+        if is_faulty(row) { self.faulty() } else { self.state(row.state) }
+    }
+
+    /// What goes wrong because it was told to.
+    pub const fn faulty(self) -> Style {
+        self.odd().add_modifier(Modifier::BOLD)
+    }
+
+    /// Where a Bluetooth peripheral stands.
+    pub const fn air(self, air: Air) -> Style {
+        match air {
+            Air::Silent | Air::Queued => self.faint(),
+            Air::Advertising => self.ink(Color::Blue),
+            Air::Connected => self.ink(Color::Cyan),
+            Air::Written => self.good(),
+            Air::Refused => self.odd(),
+            Air::Down => self.bad(),
+        }
+    }
+
     /// The light of a device.
     pub const fn light(self, colour: Colour) -> Style {
         match colour {
@@ -104,6 +126,9 @@ impl Theme {
     }
 }
 
+/// The sign of a device that is online and has a fault.
+pub const FAULTY: &str = "◍";
+
 /// The sign of a state, for those who see no colours.
 pub const fn sign(state: State) -> &'static str {
     match state {
@@ -118,6 +143,29 @@ pub const fn sign(state: State) -> &'static str {
         State::Offline => "○",
         State::Off | State::Stopped => "·",
     }
+}
+
+/// The sign of where a Bluetooth peripheral stands.
+pub const fn sign_on_air(air: Air) -> &'static str {
+    match air {
+        Air::Silent => "·",
+        Air::Queued => "○",
+        Air::Advertising => "◇",
+        Air::Connected => "◆",
+        Air::Written => "◈",
+        Air::Refused => "▲",
+        Air::Down => "✗",
+    }
+}
+
+/// The sign of a device; what is not online shows that first, whatever it comes from.
+pub fn sign_of(row: &Row) -> &'static str {
+    if is_faulty(row) { FAULTY } else { sign(row.state) }
+}
+
+/// Whether a device is online as if nothing were wrong, and something is.
+fn is_faulty(row: &Row) -> bool {
+    row.state == State::Online && row.faults() > 0
 }
 
 /// What a source is called.

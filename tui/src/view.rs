@@ -9,6 +9,7 @@ mod log;
 mod map;
 mod paint;
 mod prompt;
+mod ribbon;
 mod scale;
 mod traffic;
 

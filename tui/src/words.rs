@@ -56,6 +56,7 @@ pub fn weight(what: &What) -> Weight {
         | What::Commissioning(_)
         | What::FaultEnded { .. }
         | What::Steered { .. }
+        | What::Pace { .. }
         | What::Added
         | What::Removed
         | What::Bluetooth(Bluetooth::Advertising { .. } | Bluetooth::Queued { .. }) => Weight::Plain,
@@ -100,6 +101,8 @@ pub fn what(what: &What) -> String {
         What::Steered { by, command: ordered } => format!("{} by {by}", command(ordered)),
         What::Lagging { lagging: true } => "this machine is too slow for its speed".to_owned(),
         What::Lagging { lagging: false } => "it keeps up again".to_owned(),
+        What::Pace { paused: true, .. } => "the fleet stands still".to_owned(),
+        What::Pace { speed, paused: false } => format!("the fleet runs at speed {speed}"),
         What::FaultBegan(active) => fault(&active.fault),
         What::FaultEnded { id } => format!("fault {id}"),
         What::Added => "it joined the fleet".to_owned(),
@@ -174,8 +177,8 @@ pub fn command(command: &Command) -> String {
         Command::Offline {} => "cut off".to_owned(),
         Command::Online {} => "let come back".to_owned(),
         Command::Fault { fault: spec } => fault(spec),
-        Command::Clear { id: Some(id), .. } => format!("end fault {id}"),
-        Command::Clear { id: None, kind: Some(kind) } => format!("end {kind}"),
+        Command::Clear { kind: Some(kind), .. } => format!("end {kind}"),
+        Command::Clear { id: Some(id), kind: None } => format!("end fault {id}"),
         Command::Clear { id: None, kind: None } => "end all faults".to_owned(),
     }
 }

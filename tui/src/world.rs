@@ -1,6 +1,6 @@
 //! What the dashboard knows of a fleet, as the feed tells it.
 
-use crate::roster::Roster;
+use crate::{air::Air, roster::Roster};
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -9,7 +9,7 @@ use std::{
 use thingfleet_control::{
     client::Told,
     event::{Event, What},
-    snapshot::{Channel, Counters, Device, Fleet},
+    snapshot::{Channel, Counters, Device, Fleet, State},
     traffic::Exchange,
     value::Value,
 };
@@ -61,6 +61,10 @@ pub struct Followed {
     pub device: String,
     /// What it told, oldest first.
     pub events: VecDeque<Arc<Event>>,
+    /// The states of its session, each from its moment on.
+    pub sessions: Timeline<State>,
+    /// Where its Bluetooth peripheral stood, from each moment on.
+    pub air: Timeline<Air>,
     /// The values of its channels over its own time.
     pub tracks: HashMap<String, Track>,
 }
@@ -75,6 +79,9 @@ pub struct Traffic {
     /// How many were missed.
     pub missed: u64,
 }
+
+/// What was so from which moment on: seconds since the device was switched on, and what.
+pub type Timeline<T> = VecDeque<(f64, T)>;
 
 /// Values over time: seconds since the device was switched on, and the value as a number.
 pub type Track = VecDeque<(f64, f64)>;
@@ -162,7 +169,22 @@ impl World {
                 push_point(track, (event.device_seconds, number));
             }
         }
+        self.followed.stand(&event);
         push(&mut self.followed.events, Arc::new(event));
+    }
+}
+
+impl Followed {
+    /// Notes where session and peripheral stand.
+    fn stand(&mut self, event: &Event) {
+        if let What::Session { state, .. } = &event.what {
+            push_change(&mut self.sessions, event.device_seconds, *state);
+        }
+        let air = self.air.back().map_or_else(Air::default, |(_, air)| *air);
+        let is_first = self.air.is_empty() && air.after(&event.what) == air;
+        if !is_first {
+            push_change(&mut self.air, event.device_seconds, air.after(&event.what));
+        }
     }
 }
 
@@ -206,6 +228,20 @@ fn plain_number(value: &Value) -> Option<f64> {
         Value::Float(number) => Some(*number),
         Value::Text(_) => None,
     }
+}
+
+/// Notes a change. A device that was switched on anew counts its time from the beginning.
+fn push_change<T: PartialEq>(timeline: &mut Timeline<T>, at: f64, what: T) {
+    if timeline.back().is_some_and(|(last, _)| *last > at) {
+        timeline.clear();
+    }
+    if timeline.back().is_some_and(|(_, last)| *last == what) {
+        return;
+    }
+    if timeline.len() == POINTS {
+        timeline.pop_front();
+    }
+    timeline.push_back((at, what));
 }
 
 fn push_point(track: &mut Track, point: (f64, f64)) {

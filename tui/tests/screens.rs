@@ -43,6 +43,11 @@ fn a_device_has_values_a_chart_and_a_history() {
 }
 
 #[test]
+fn a_device_that_is_commissioned_shows_what_happens_on_the_air() {
+    at_each_size("device-commissioned", Stage::open_board);
+}
+
+#[test]
 fn the_log_follows_the_latest_event() {
     at_each_size("log", |stage| {
         stage.keys("4");

@@ -267,8 +267,8 @@ fn a_fault_is_set_up_and_taken_back() {
 
     let saved = stage.keys("E");
     let [Effect::Save { text, .. }] = saved.as_slice() else { panic!("{saved:?}") };
-    let wanted = "faults:\n  - fault: sensor-offset\n    devices: { name: kettle }\n    at: 0.0s\n    for: 30.0s\n    \
-                  amount: 5.0\n    channel: temp\n";
+    let wanted = "faults:\n  - fault: sensor-offset\n    devices: { name: kettle }\n    at: 0.0s\n    for: 30s\n    \
+                  channel: temp\n    amount: 5\n";
     assert!(text.ends_with(wanted), "{text}");
 
     let (undo, _) = command(stage.keys("u"));
@@ -283,5 +283,5 @@ fn the_fault_under_the_cursor_is_ended_or_all_of_them() {
     let (_, all) = command(stage.keys("X"));
     assert_eq!(all, Command::Clear { id: None, kind: None });
     let (_, one) = command(stage.keys("GX"));
-    assert_eq!(one, Command::Clear { id: Some(2), kind: None });
+    assert_eq!(one, Command::Clear { id: Some(2), kind: Some("latency".into()) });
 }

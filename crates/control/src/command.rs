@@ -171,6 +171,15 @@ pub struct NewDevice {
     /// The bare JIDs of its people; the person of the private server unless given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<String>,
+    /// Who may read its nodes.
+    #[serde(default)]
+    pub access: Access,
+    /// Where its nodes live.
+    #[serde(default)]
+    pub addressing: Addressing,
+    /// How actuator values live on the server; overrides the definition's unless `auto`.
+    #[serde(default)]
+    pub actuator_mode: ActuatorMode,
     /// Its account, where the fleet does not register accounts; never with `bluetooth`, which brings one.
     #[serde(default, deserialize_with = "object_or_null", skip_serializing_if = "Option::is_none")]
     pub account: Option<NewAccount>,
@@ -187,6 +196,61 @@ pub enum Commissioning {
     Handshake,
     /// It waits over Bluetooth, on the fleet's adapters, for whoever commissions it.
     Bluetooth,
+}
+
+/// Who may read the nodes of a new device, as profiles have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Contacts with a presence subscription.
+    #[default]
+    Presence,
+    /// Anyone.
+    Open,
+    /// Only the owners.
+    Whitelist,
+    /// Contacts in one of these roster groups; few servers take it.
+    Roster(#[schemars(length(min = 1))] Vec<String>),
+}
+
+/// Where the nodes of a new device live, as profiles have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Addressing {
+    /// At the device's own bare JID (XEP-0163).
+    #[default]
+    Pep,
+    /// On a publish-subscribe service.
+    #[serde(untagged, deserialize_with = "object")]
+    Service(Service),
+}
+
+/// Nodes on a publish-subscribe service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Address of the service: `pubsub.example.org`.
+    pub service: String,
+    /// Put before the name of each node, with `{name}` for the device's own.
+    #[serde(default = "own_prefix")]
+    pub prefix: String,
+}
+
+/// How the values of a new device's actuators live on the server, as profiles have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActuatorMode {
+    /// As the definition has it.
+    #[default]
+    Auto,
+    /// The last value stays on the node.
+    Persistent,
+    /// Nothing stays.
+    Transient,
+}
+
+fn own_prefix() -> String {
+    "{name}.".to_owned()
 }
 
 /// The account of a new device.

@@ -20,7 +20,7 @@ use thingfleet_device::{
 pub struct Event {
     /// Its place in the order of all events of the fleet; the first one is 1.
     pub seq: u64,
-    /// The device.
+    /// The device; empty where it is about the fleet.
     pub device: String,
     /// The device's own time: seconds since it was switched on.
     pub device_seconds: f64,
@@ -141,6 +141,13 @@ pub enum What {
         /// Whether it falls behind.
         lagging: bool,
     },
+    /// Time passes at another pace in the worlds of all devices, from about now on.
+    Pace {
+        /// Seconds there in each second of real time.
+        speed: f64,
+        /// Whether it stands still all the same.
+        paused: bool,
+    },
     /// The device joined the fleet.
     Added,
     /// The device was removed from the fleet.
@@ -203,6 +210,7 @@ impl What {
             Self::Bluetooth(_) => "bluetooth",
             Self::Steered { .. } => "steered",
             Self::Lagging { .. } => "lagging",
+            Self::Pace { .. } => "pace",
             Self::Added => "added",
             Self::Removed => "removed",
         }

@@ -23,6 +23,10 @@ pub struct Fleet {
     pub states: BTreeMap<State, usize>,
     /// How many of them have worlds that cannot keep that speed on this machine.
     pub lagging: usize,
+    /// Tasks of the fleet's program: one for each device that is switched on, and those that serve all of them and this
+    /// interface.
+    #[serde(default)]
+    pub tasks: usize,
     /// What happened since the start, over all devices.
     pub counters: Counters,
     /// Sequence number of the latest event; 0 before the first one.
@@ -88,6 +92,9 @@ pub struct Entry {
     /// Short name of what is wrong with its session or its nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// What goes wrong with it because it was told to: the ids of its faults, in the order of beginning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<u32>,
 }
 
 /// Where a device stands.

@@ -188,6 +188,11 @@ impl Agent {
         }
     }
 
+    /// The channels whose values wait in the outbox, while the nodes are there.
+    pub(crate) fn unsent(&self) -> impl Iterator<Item = ChannelId> {
+        self.outbox.waiting().filter(|_| self.is_ready())
+    }
+
     /// Takes a stanza.
     pub(crate) fn stanza(&mut self, cx: &mut Context<'_>, stanza: &Element) {
         match (stanza.namespace(), stanza.name()) {

@@ -152,6 +152,11 @@ impl<D: Deref<Target = Definition>> Device<D> {
         self.world.lag(self.now)
     }
 
+    /// The channels whose values are to be sent and wait for their turn, while there are nodes to send them to.
+    pub fn unsent(&self) -> impl Iterator<Item = ChannelId> {
+        self.agent.unsent()
+    }
+
     /// The colour of its light.
     pub fn led(&self) -> Option<Colour> {
         self.led

@@ -25,6 +25,15 @@ use thingfleet_schema::profile::{Remote, Security, Trust};
 pub const DOMAIN: &str = "things.example";
 const PASSWORD: &str = "correct horse";
 
+/// Limits of Debian's ejabberd that a load meets first.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// One account in ten minutes.
+    pub registrations: bool,
+    /// 3,000 bytes a second from each session.
+    pub shaper: bool,
+}
+
 /// A server of one test or benchmark alone.
 #[derive(Debug)]
 pub struct Server {
@@ -85,8 +94,17 @@ VirtualHost "{DOMAIN}"
         Self::start("prosody", command, dir, port).await
     }
 
-    /// Starts an ejabberd.
+    /// Starts an ejabberd without limits.
     pub async fn ejabberd() -> Self {
+        Self::ejabberd_with(Limits { registrations: false, shaper: false }).await
+    }
+
+    /// Starts an ejabberd with some of the limits that Debian's configuration has.
+    pub async fn ejabberd_with(limits: Limits) -> Self {
+        let (timeout, shaper) = (
+            if limits.registrations { "600" } else { "infinity" },
+            if limits.shaper { "c2s_shaper" } else { "none" },
+        );
         let (dir, port) = (directory(), free_port());
         let d = dir.display();
         let pem = [fs::read(dir.join("cert.pem")).unwrap(), fs::read(dir.join("key.pem")).unwrap()].concat();
@@ -96,9 +114,11 @@ VirtualHost "{DOMAIN}"
 hosts: [{DOMAIN}]
 certfiles: ["{d}/both.pem"]
 auth_password_format: scram
-registration_timeout: infinity
+registration_timeout: {timeout}
+shaper: {{normal: {{rate: 3000, burst_size: 20000}}}}
+shaper_rules: {{c2s_shaper: {{normal: all}}}}
 listen:
-  - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls_required: true, shaper: none, access: all, backlog: 1024}}
+  - {{port: {port}, ip: "127.0.0.1", module: ejabberd_c2s, starttls_required: true, shaper: {shaper}, access: all, backlog: 1024}}
 modules:
   mod_caps: {{}}
   mod_disco: {{}}
@@ -158,6 +178,7 @@ modules:
             domain: DOMAIN.to_owned(),
             host: Some("127.0.0.1".to_owned()),
             port: Some(self.port),
+            from: Vec::new(),
             security: Security::StartTls,
             trust: Trust::CaFile(self.dir.join("ca.pem")),
         }

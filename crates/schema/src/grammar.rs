@@ -2,6 +2,7 @@
 
 pub(crate) mod definition;
 pub(crate) mod fault;
+pub(crate) mod load;
 pub(crate) mod profile;
 
 /// The keys of one kind of mapping.

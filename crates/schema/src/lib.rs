@@ -10,6 +10,7 @@ pub mod diagnostic;
 mod fault;
 mod grammar;
 pub mod json_schema;
+pub mod load;
 pub mod plan;
 pub mod profile;
 mod quantity;

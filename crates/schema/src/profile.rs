@@ -9,9 +9,11 @@ mod server;
 mod wireless;
 
 pub use adapter::{Adapter, AdapterError};
+pub use people::odd_in_host;
 pub use read::{Surroundings, read, read_file};
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use crate::load::Load;
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 use thingfleet_device::{
     definition::{ActuatorMode, ChannelId, Definition},
     fault::plan::Planned,
@@ -43,6 +45,8 @@ pub struct Fleet {
     pub networks: Option<Vec<Network>>,
     /// The devices, in order; names are unique over all groups.
     pub devices: Vec<Device>,
+    /// What load they are for the server.
+    pub load: Option<Load>,
 }
 
 /// The server of a fleet.
@@ -95,6 +99,9 @@ pub struct Remote {
     pub host: Option<String>,
     /// Port to connect to; only with `host`. The default is 5222, with direct TLS 5223.
     pub port: Option<u16>,
+    /// Addresses of this machine to connect from, in turns by the devices' places; without any the system chooses. One
+    /// address has about 28,000 ports for connections to one address and port of a server.
+    pub from: Vec<IpAddr>,
     /// How the connection is secured.
     pub security: Security,
     /// Which certificates are believed.

@@ -70,7 +70,7 @@ fn every_yaml_block_of_the_guides_is_read() {
         _ => None,
     };
     let mut count = 0;
-    for name in ["DEFINITIONS.md", "PROFILES.md", "FAULTS.md", "../README.md"] {
+    for name in ["DEFINITIONS.md", "PROFILES.md", "FAULTS.md", "LOAD.md", "../README.md"] {
         for (line, part, text) in blocks(&guide(name)) {
             let text = whole(&part, &text);
             let place = format!("docs/{name}:{line}");
@@ -116,8 +116,11 @@ fn the_guides_name_every_key() {
     for (kind, name) in
         [(Kind::Definition, "DEFINITIONS.md"), (Kind::Profile, "PROFILES.md"), (Kind::Plan, "FAULTS.md")]
     {
-        // Profiles have faults, too, and their own page tells of those.
-        let guide = if kind == Kind::Profile { guide(name) + &guide_of_faults() } else { guide(name) };
+        // Profiles have faults and loads, too, and their own pages tell of those.
+        let guide = match kind {
+            Kind::Profile => guide(name) + &guide_of_faults() + &self::guide("LOAD.md"),
+            Kind::Definition | Kind::Plan => guide(name),
+        };
         let mut found = BTreeSet::new();
         keys(&json_schema(kind), &mut found);
         let words: BTreeSet<&str> =

@@ -8,7 +8,7 @@ use thingfleet_device::{
 };
 use thingfleet_schema::{
     definition,
-    profile::{self, Adapter, Adapters, Fleet, Network, Surroundings},
+    profile::{self, Adapter, Adapters, Fleet, Network, Server, Surroundings},
     source::Memory,
 };
 
@@ -168,4 +168,19 @@ fn a_commissioned_device_needs_neither_account_nor_owner() {
     let [given, commissioned] = fleet.devices.as_slice() else { panic!() };
     assert!(given.account.is_some() && commissioned.account.is_none());
     assert_eq!(commissioned.commissioning, Commissioning::Bluetooth);
+}
+
+#[test]
+fn sources_are_one_address_or_several_and_none_by_default() {
+    let from = |from: &str| {
+        let text = format!(
+            "fleet: home\nserver: {{ domain: example.org{from} }}\naccounts: register\n\
+             owners: romeo@example.org\ngroups: [{{ definition: lamp }}]\n"
+        );
+        let Server::Remote(remote) = fleet(&text).server else { panic!("a server of somebody's") };
+        remote.from.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(from(""), [""; 0]);
+    assert_eq!(from(", from: 127.0.0.2"), ["127.0.0.2"]);
+    assert_eq!(from(", from: [127.0.0.3, \"::1\"]"), ["127.0.0.3", "::1"]);
 }

@@ -1,10 +1,14 @@
 //! A device in simulated time, against a server that is just good enough to be talked to.
 //!
-//! For tests, fuzzing and benchmarks of the device crate; nothing that is shipped uses it. The real servers stand in
-//! `tests/journeys`; here time jumps from deadline to deadline, so that a day passes in milliseconds and every answer
-//! can be delayed, refused or forged.
+//! For tests, fuzzing and benchmarks of the device crate. The real servers stand in `tests/journeys`; here time jumps
+//! from deadline to deadline, so that a day passes in milliseconds and every answer can be delayed, refused or forged.
+//! `crates/sink` puts the same answers behind sockets.
 
-use std::{collections::BTreeMap, time::Duration};
+mod server;
+
+pub use server::{Node, Server, answer_to, refusal_of};
+
+use std::time::Duration;
 use thingfleet_device::{
     commissioning::{
         credentials::{Network, Stored},
@@ -34,191 +38,6 @@ pub const DEVICE: &str = "kettle-1@example.org";
 pub const OWNER: &str = "juliet@example.org/balcony";
 /// Somebody else's full JID.
 pub const STRANGER: &str = "romeo@example.org/orchard";
-
-/// What the server has of one node.
-#[derive(Clone, Debug, Default)]
-pub struct Node {
-    /// Values of each configuration field.
-    pub config: BTreeMap<String, Vec<String>>,
-    /// Items by id.
-    pub items: BTreeMap<String, Element>,
-    /// Affiliations by bare JID.
-    pub affiliations: BTreeMap<String, String>,
-}
-
-/// The server.
-#[derive(Clone, Debug)]
-pub struct Server {
-    /// Name in its discovery identity: `Prosody`, `ejabberd`.
-    pub name: &'static str,
-    /// The device's contacts.
-    pub roster: Vec<String>,
-    /// The device's nodes.
-    pub nodes: BTreeMap<String, Node>,
-    /// Conditions with which the next requests to create a node are answered.
-    pub create_errors: Vec<&'static str>,
-    /// Whether it has stopped answering.
-    pub is_mute: bool,
-}
-
-impl Server {
-    /// An empty server of this name.
-    pub fn new(name: &'static str) -> Self {
-        Self { name, roster: Vec::new(), nodes: BTreeMap::new(), create_errors: Vec::new(), is_mute: false }
-    }
-
-    /// What it sends back for one stanza of the device.
-    fn answer(&mut self, stanza: &Element) -> Vec<Element> {
-        let is_request = matches!(stanza.get_attr("type"), Some("get" | "set"));
-        if stanza.name() != "iq" || !is_request || self.is_mute {
-            return Vec::new();
-        }
-        let payload = stanza.elements().next().expect("a request has a payload");
-        let mut extra = Vec::new();
-        let answer = match (payload.namespace(), payload.name()) {
-            (ns::ROSTER, _) => Ok(self.roster(stanza, payload, &mut extra)),
-            (ns::DISCO_INFO, _) => Ok(Some(
-                Element::new(ns::DISCO_INFO, "query").child(
-                    Element::new(ns::DISCO_INFO, "identity")
-                        .attr("category", "server")
-                        .attr("type", "im")
-                        .attr("name", self.name),
-                ),
-            )),
-            (ns::DISCO_ITEMS, _) => Ok(Some(
-                Element::new(ns::DISCO_ITEMS, "query").children_from(
-                    self.nodes
-                        .keys()
-                        .map(|node| Element::new(ns::DISCO_ITEMS, "item").attr("node", node.clone())),
-                ),
-            )),
-            (ns::PUBSUB, _) => self.pubsub(payload),
-            (ns::PUBSUB_OWNER, _) => self.owner(payload),
-            _ => Err("service-unavailable"),
-        };
-        let reply = |kind: &'static str| {
-            Element::new(ns::CLIENT, "iq")
-                .attr("type", kind)
-                .attr_opt("id", stanza.get_attr("id").map(String::from))
-                .attr_opt("from", stanza.get_attr("to").map(String::from))
-        };
-        let answer = match answer {
-            Ok(payload) => reply("result").children_from(payload),
-            Err(condition) => reply("error").child(
-                Element::new(ns::CLIENT, "error")
-                    .attr("type", if condition == "resource-constraint" { "wait" } else { "cancel" })
-                    .child(Element::new(ns::STANZAS, condition)),
-            ),
-        };
-        extra.insert(0, answer);
-        extra
-    }
-
-    fn roster(&mut self, stanza: &Element, payload: &Element, pushes: &mut Vec<Element>) -> Option<Element> {
-        if stanza.get_attr("type") == Some("set") {
-            let item = payload.elements().next().expect("a roster set has an item");
-            let jid = item.get_attr("jid").expect("an item has a JID").to_string();
-            pushes.push(roster_push(&jid, "none"));
-            self.roster.push(jid);
-            return None;
-        }
-        let items = self.roster.iter().map(|jid| Element::new(ns::ROSTER, "item").attr("jid", jid.clone()));
-        Some(Element::new(ns::ROSTER, "query").children_from(items))
-    }
-
-    fn pubsub(&mut self, payload: &Element) -> Result<Option<Element>, &'static str> {
-        let action = payload.elements().next().expect("a pubsub request has an action");
-        let name = action.get_attr("node").unwrap_or_default().to_string();
-        match action.name() {
-            "create" if self.nodes.contains_key(&name) => Err("conflict"),
-            "create" => {
-                if let Some(condition) = self.create_errors.pop() {
-                    return Err(condition);
-                }
-                let form = payload.get(ns::PUBSUB, "configure").and_then(|c| c.get(ns::FORMS, "x"));
-                let config = form.map(fields).unwrap_or_default();
-                self.nodes.insert(name, Node { config, ..Node::default() });
-                Ok(None)
-            }
-            "publish" => {
-                let node = self.nodes.get_mut(&name).ok_or("item-not-found")?;
-                for item in action.elements() {
-                    let id = item.get_attr("id").expect("our items have ids").to_string();
-                    node.items.insert(id, item.clone());
-                }
-                Ok(None)
-            }
-            "items" => {
-                let node = self.nodes.get(&name).ok_or("item-not-found")?;
-                let items = Element::new(ns::PUBSUB, "items").attr("node", name);
-                Ok(Some(
-                    Element::new(ns::PUBSUB, "pubsub")
-                        .child(items.children_from(node.items.values().cloned())),
-                ))
-            }
-            _ => Err("feature-not-implemented"),
-        }
-    }
-
-    fn owner(&mut self, payload: &Element) -> Result<Option<Element>, &'static str> {
-        let action = payload.elements().next().expect("an owner's request has an action");
-        let name = action.get_attr("node").unwrap_or_default();
-        let node = self.nodes.get_mut(name).ok_or("item-not-found")?;
-        match (action.name(), action.get(ns::FORMS, "x")) {
-            ("configure", Some(form)) => {
-                node.config.extend(fields(form));
-                Ok(None)
-            }
-            ("configure", None) => {
-                let value = |text: &String| Element::new(ns::FORMS, "value").text(text.clone());
-                let form = Element::new(ns::FORMS, "x").attr("type", "form").children_from(
-                    node.config.iter().map(|(var, values)| {
-                        Element::new(ns::FORMS, "field")
-                            .attr("var", var.clone())
-                            .children_from(values.iter().map(value))
-                    }),
-                );
-                let configure = Element::new(ns::PUBSUB_OWNER, "configure").child(form);
-                Ok(Some(Element::new(ns::PUBSUB_OWNER, "pubsub").child(configure)))
-            }
-            ("affiliations", None) if action.elements().next().is_none() => {
-                let list = node.affiliations.iter().map(|(jid, affiliation)| {
-                    Element::new(ns::PUBSUB_OWNER, "affiliation")
-                        .attr("jid", jid.clone())
-                        .attr("affiliation", affiliation.clone())
-                });
-                let list = Element::new(ns::PUBSUB_OWNER, "affiliations").children_from(list);
-                Ok(Some(Element::new(ns::PUBSUB_OWNER, "pubsub").child(list)))
-            }
-            ("affiliations", None) => {
-                for entry in action.elements() {
-                    let attr = |name| entry.get_attr(name).expect("an affiliation has both").to_string();
-                    node.affiliations.insert(attr("jid"), attr("affiliation"));
-                }
-                Ok(None)
-            }
-            ("purge", None) => {
-                node.items.clear();
-                Ok(None)
-            }
-            ("delete", None) => {
-                self.nodes.remove(name);
-                Ok(None)
-            }
-            _ => Err("feature-not-implemented"),
-        }
-    }
-}
-
-fn fields(form: &Element) -> BTreeMap<String, Vec<String>> {
-    form.elements()
-        .filter_map(|field| {
-            let values = field.elements().map(|value| value.get_text().into_owned()).collect();
-            Some((field.get_attr("var")?.to_string(), values))
-        })
-        .filter(|(var, _)| var != "FORM_TYPE")
-        .collect()
-}
 
 /// A roster push from the own account.
 pub fn roster_push(jid: &str, subscription: &str) -> Element {

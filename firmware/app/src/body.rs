@@ -178,7 +178,7 @@ where
                         }));
                     }
                 }
-                Output::Send(stanza) => stream.send(stanza),
+                Output::Send(stanza) => stream.send(&stanza),
                 Output::SendRaw(text) => stream.send_raw(text),
                 // There is no fleet here to take turns with.
                 Output::RequestSetup => self.pending.push_back(Input::SetupGranted),

@@ -85,7 +85,7 @@ impl Stream {
     }
 
     /// Sends a stanza.
-    pub(crate) fn send(&self, stanza: Element) {
+    pub(crate) fn send(&self, stanza: &Element) {
         self.line.send(stanza);
     }
 

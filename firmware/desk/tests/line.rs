@@ -147,8 +147,8 @@ async fn a_line_signs_on_and_sends_and_hears(server: Server) {
     let line = line();
     with_line(&line, &lan(&server), &kettle, 1, async |happened| {
         assert_eq!(up(happened).await, ("kettle@things.example/test".to_owned(), false));
-        line.send(Element::new(ns::CLIENT, "presence"));
-        line.send(message("kettle@things.example/test", "to myself, 1 < 2 & \u{1F525}"));
+        line.send(&Element::new(ns::CLIENT, "presence"));
+        line.send(&message("kettle@things.example/test", "to myself, 1 < 2 & \u{1F525}"));
         assert_eq!(body(happened).await, "to myself, 1 < 2 & \u{1F525}");
         person.send(message("kettle@things.example/test", "from a person"));
         tokio::select! {
@@ -193,10 +193,10 @@ async fn a_session_that_is_cut_goes_on_and_loses_nothing(server: Server) {
     let line = line();
     with_line(&line, &lan(&server), &kettle, 4, async |happened| {
         assert!(!up(happened).await.1);
-        line.send(Element::new(ns::CLIENT, "presence"));
+        line.send(&Element::new(ns::CLIENT, "presence"));
         for round in 0..3 {
             for number in 0..3 {
-                line.send(message("kettle@things.example/test", &format!("{round}-{number}")));
+                line.send(&message("kettle@things.example/test", &format!("{round}-{number}")));
             }
             line.cut();
             let mut said = Vec::new();

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use thingfleet_control::{
-    command::{Commissioning, NewAccount, NewDevice},
+    command::{Access, ActuatorMode, Addressing, Commissioning, NewAccount, NewDevice, Service},
     value::Value,
 };
 use thingfleet_device::value::Secret;
@@ -28,6 +28,21 @@ pub(super) struct Add {
     /// JID of one of its people; may be given several times
     #[arg(long = "owner", value_name = "JID")]
     owners: Vec<String>,
+    /// Who may read its nodes: presence, open or whitelist
+    #[arg(long, value_name = "WHO", value_parser = access, conflicts_with = "groups", default_value = "presence")]
+    access: Access,
+    /// A roster group whose contacts may read its nodes, and nobody else; may be given several times
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+    /// A publish-subscribe service for its nodes; without it they are at its own address
+    #[arg(long, value_name = "HOST")]
+    service: Option<String>,
+    /// Put before the name of each node there
+    #[arg(long, value_name = "TEXT", requires = "service", default_value = "{name}.")]
+    prefix: String,
+    /// How actuator values live on the server: auto, persistent or transient
+    #[arg(long, value_name = "MODE", value_parser = actuator_mode, default_value = "auto")]
+    actuator_mode: ActuatorMode,
     /// Its account, where the fleet registers none
     #[arg(long, value_name = "JID", requires = "password")]
     account: Option<String>,
@@ -47,6 +62,15 @@ impl Add {
             commissioning: self.commissioning,
             tags: self.tags.clone(),
             owners: self.owners.clone(),
+            access: match &*self.groups {
+                [] => self.access.clone(),
+                groups => Access::Roster(groups.to_vec()),
+            },
+            addressing: match self.service.clone() {
+                Some(service) => Addressing::Service(Service { service, prefix: self.prefix.clone() }),
+                None => Addressing::Pep,
+            },
+            actuator_mode: self.actuator_mode,
             account: self.account.clone().map(|jid| NewAccount { jid, password }),
         }
     }
@@ -63,5 +87,23 @@ fn commissioning(word: &str) -> Result<Commissioning, String> {
         "handshake" => Ok(Commissioning::Handshake),
         "bluetooth" => Ok(Commissioning::Bluetooth),
         _ => Err("it is preset, handshake or bluetooth".to_owned()),
+    }
+}
+
+fn access(word: &str) -> Result<Access, String> {
+    match word {
+        "presence" => Ok(Access::Presence),
+        "open" => Ok(Access::Open),
+        "whitelist" => Ok(Access::Whitelist),
+        _ => Err("it is presence, open or whitelist".to_owned()),
+    }
+}
+
+fn actuator_mode(word: &str) -> Result<ActuatorMode, String> {
+    match word {
+        "auto" => Ok(ActuatorMode::Auto),
+        "persistent" => Ok(ActuatorMode::Persistent),
+        "transient" => Ok(ActuatorMode::Transient),
+        _ => Err("it is auto, persistent or transient".to_owned()),
     }
 }

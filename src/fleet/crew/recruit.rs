@@ -15,6 +15,7 @@ use std::{
     collections::HashSet,
     io,
     sync::{Arc, PoisonError},
+    time::Duration,
 };
 use thingfleet_device::{commissioning::qr::Address, instance::Account};
 use thingfleet_schema::profile::{self, Accounts};
@@ -101,9 +102,17 @@ impl Crew {
             seats.len() - 1
         };
         self.health.reporter(place).added();
-        // It fails only if the fleet is being stopped.
-        _ = self.launches.send(place);
+        self.switch_on(place, Duration::ZERO);
         Ok(())
+    }
+
+    /// Finds or makes an account of this name that is no device's.
+    ///
+    /// # Errors
+    /// [`AddError`].
+    pub(crate) async fn account(&self, name: &str) -> Result<Account, AddError> {
+        let mut recruiting = self.recruiting.lock().await;
+        Ok(accounts::for_newcomer((name, name), None, &self.domain, &mut recruiting).await?)
     }
 
     /// A memory and an address for a new device that is commissioned over Bluetooth.

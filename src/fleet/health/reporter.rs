@@ -1,6 +1,6 @@
 //! One device's way to report: what it tells becomes its state, its counters, the log and an event.
 
-use super::{Condition, Health, Notice, Slot, What};
+use super::{Condition, Health, Slot, What};
 use crate::{ble, fleet::tap::exchange};
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 use thingfleet_control::{
@@ -25,7 +25,10 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// The device is switched on.
     pub(crate) fn switched_on(&self) {
-        self.slot.lock().is_lagging = false;
+        let mut state = self.slot.lock();
+        state.is_lagging = false;
+        state.faults.clear();
+        drop(state);
         self.stand(Condition::On(Session::Connecting));
     }
 
@@ -112,8 +115,10 @@ impl Reporter {
             Event::FaultBegan(id, fault) => {
                 let (device, fault) = (&*self.slot.name, fault.kind().id());
                 tracing::info!(device, id = id.0, fault, "something goes wrong, as it was told to");
+                self.slot.lock().faults.push(*id);
             }
-            Event::FaultEnded(_) | Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) => {}
+            Event::FaultEnded(id) => self.slot.lock().faults.retain(|fault| fault != id),
+            Event::Reading(..) | Event::Rule(_) | Event::Handshake(_) => {}
         }
         self.tell(at, What::Event(event));
     }
@@ -190,6 +195,9 @@ impl Reporter {
         if *session != Session::Joining {
             state.network_failure = None;
         }
+        if *session == Session::Stopped {
+            state.faults.clear();
+        }
         drop(state);
         self.stand(Condition::On(session.clone()));
     }
@@ -203,16 +211,6 @@ impl Reporter {
     }
 
     fn tell(&self, at: Instant, what: What) {
-        // Nobody pays for an event that nobody watches.
-        let (is_watched, is_kept) = (self.health.events.receiver_count() > 0, self.health.history.is_on());
-        if is_watched || is_kept {
-            let name = Arc::clone(&self.slot.name);
-            let notice = Arc::new(Notice { device: self.device, name, at, what });
-            if is_kept {
-                self.health.history.keep(Arc::clone(&notice));
-            }
-            // It fails only if the last watcher has just left.
-            _ = self.health.events.send(notice);
-        }
+        self.health.spread(Some(self.device), || Arc::clone(&self.slot.name), at, what);
     }
 }

@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
-use thingfleet_device::io::{Session, StreamFailure};
+use thingfleet_device::io::{FaultId, Session, StreamFailure};
 
 /// A fleet's health at one moment. Counters count from the start of the fleet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct Standing {
     pub is_restarting: bool,
     /// Why its nodes could not be set up, and what a person can do about it.
     pub setup_failure: Option<(String, &'static str)>,
+    /// What goes wrong with it, in the order of beginning.
+    pub faults: Vec<FaultId>,
     /// What it did.
     pub counts: Counts,
 }
@@ -117,9 +119,10 @@ impl Health {
             Condition::Restarting => (None, true),
             Condition::Off | Condition::Removed => (None, false),
         };
-        let setup_failure = state.setup_failure.clone();
-        Standing { session, is_restarting, setup_failure, counts: slot.counters.read() }
+        let (setup_failure, faults) = (state.setup_failure.clone(), state.faults.clone());
+        Standing { session, is_restarting, setup_failure, faults, counts: slot.counters.read() }
     }
+
     /// How things are now.
     pub fn snapshot(&self) -> Snapshot {
         let missed_events = self.missed_events.load(Relaxed);

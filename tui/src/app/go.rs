@@ -1,24 +1,17 @@
 //! What keys do: from an [`Action`] to changes of the state and to effects.
 
 use super::{
-    App, Effect, Screen, device,
+    App, Effect, Screen,
     overlay::{Overlay, Pending, Question},
-    steer::Reach,
+    steer::UNASKED,
 };
 use crate::{feed::Request, keys::Action, listing::Line, words, xml};
 use std::sync::Arc;
 use thingfleet_control::{
-    command::{ButtonAction, Command, FleetChange},
-    fault::ActiveFault,
-    snapshot::{Channel, Source},
+    command::{ButtonAction, Command},
+    snapshot::Channel,
     traffic::What,
-    value::Value,
 };
-
-/// Devices that are steered at a time without a question.
-const UNASKED: usize = 20;
-/// Slowest and fastest world that can be asked for.
-const SPEEDS: (f64, f64) = (0.001, 100_000.0);
 
 impl App {
     /// Does what a key does.
@@ -44,10 +37,7 @@ impl App {
             Action::Top => self.go(isize::MIN),
             Action::Bottom => self.go(isize::MAX),
             Action::Undo => return self.undo(),
-            Action::Pause => {
-                let Some(fleet) = &self.world.fleet else { return Vec::new() };
-                return Self::change(FleetChange { paused: Some(!fleet.paused), speed: None });
-            }
+            Action::Pause => return self.pause(),
             Action::Faster => return self.change_speed(2.0),
             Action::Slower => return self.change_speed(0.5),
             Action::Export => return self.export(),
@@ -90,13 +80,7 @@ impl App {
                 return self.ask("press the button of", Command::Button { action: ButtonAction::Press }, 1);
             }
             Action::Reset => return self.ask("reset to factory settings", Command::Reset {}, 0),
-            Action::Remove => {
-                let names = self.reached(self.first_reach());
-                if !names.is_empty() {
-                    let text = format!("remove {} from the fleet?", words::devices(&names));
-                    self.overlay = Some(Overlay::Question(Question { text, then: Pending::Remove(names) }));
-                }
-            }
+            Action::Remove => self.ask_to_remove(),
             Action::Copy => return self.copy(),
             Action::Accept | Action::Yes => return self.accept(),
             Action::Reach => self.widen(),
@@ -112,10 +96,6 @@ impl App {
             Pending::Remove(names) => vec![Effect::Ask(Request::Remove(names))],
             Pending::Quit => vec![Effect::Quit],
         }
-    }
-
-    pub(super) fn change(change: FleetChange) -> Vec<Effect> {
-        vec![Effect::Ask(Request::Change(change))]
     }
 
     /// Shows a device.
@@ -239,21 +219,6 @@ impl App {
         }
     }
 
-    /// Ends the fault under the cursor, or all faults of the devices that are meant.
-    fn clear(&mut self) -> Vec<Effect> {
-        let id = self.active_fault().map(|fault| fault.id);
-        if id.is_some() {
-            return self.order(self.reached(Reach::One), Command::Clear { id, kind: None });
-        }
-        self.ask("end all faults of", Command::Clear { id: None, kind: None }, UNASKED)
-    }
-
-    /// The fault the cursor is on, on the screen of its device.
-    pub fn active_fault(&self) -> Option<&ActiveFault> {
-        let device = self.looked_at().filter(|_| self.screen == Screen::Device)?;
-        device.faults.get(self.device.cursor.checked_sub(device.channels.len())?)
-    }
-
     fn neighbour(&mut self, by: isize) -> Vec<Effect> {
         let names = self.fleet.filtered(&self.world().roster);
         let place = names.iter().position(|name| Some(name) == self.device.name.as_ref());
@@ -328,71 +293,6 @@ impl App {
             self.fleet.marked.insert(name);
         }
         self.go(1);
-    }
-
-    fn change_speed(&mut self, factor: f64) -> Vec<Effect> {
-        let Some(fleet) = &self.world.fleet else { return Vec::new() };
-        let speed = (fleet.speed * factor).clamp(SPEEDS.0, SPEEDS.1);
-        Self::change(FleetChange { speed: Some(speed), paused: None })
-    }
-
-    /// Has the devices that are meant do something, after a question if they are more than `unasked`.
-    fn ask(&mut self, words: &str, command: Command, unasked: usize) -> Vec<Effect> {
-        let names = self.reached(self.first_reach());
-        if names.is_empty() {
-            self.complain("there is no device under the cursor");
-        } else if names.len() > unasked {
-            let text = format!("{words} {}?", words::devices(&names));
-            self.overlay = Some(Overlay::Question(Question { text, then: Pending::Steer(names, command) }));
-        } else {
-            return self.order(names, command);
-        }
-        Vec::new()
-    }
-
-    fn hold(&mut self) -> Vec<Effect> {
-        let Some(channel) = self.channel() else { return Vec::new() };
-        let name = channel.name.clone();
-        let command = match channel.source {
-            Source::Held => Command::Release { channel: name },
-            Source::Behaviour | Source::Injected | Source::Set => {
-                Command::Hold { channel: name, value: None }
-            }
-        };
-        self.order(self.reached(Reach::One), command)
-    }
-
-    fn nudge(&mut self, steps: f64) -> Vec<Effect> {
-        let Some(channel) = self.channel().cloned() else { return Vec::new() };
-        let next = self.present(&channel).and_then(|from| device::nudged(&channel, from, steps));
-        if let Some(value) = next {
-            return self.give_channel(&channel, value);
-        }
-        self.open_value();
-        Vec::new()
-    }
-
-    /// Switches, presses, or goes to the next option.
-    pub(super) fn toggle(&mut self, place: usize) -> Vec<Effect> {
-        let channel = self.looked_at().and_then(|device| device.channels.get(place)).cloned();
-        let Some(channel) = channel else { return Vec::new() };
-        self.device.cursor = place;
-        let next = self.present(&channel).and_then(|from| device::toggled(&channel, from));
-        next.map_or_else(Vec::new, |value| self.give_channel(&channel, value))
-    }
-
-    /// Gives the device that is shown a value.
-    pub(super) fn give_channel(&mut self, channel: &Channel, value: Value) -> Vec<Effect> {
-        let number = crate::world::number(channel, &value);
-        self.device.given = number.map(|number| (channel.name.clone(), number));
-        let names = self.reached(Reach::One);
-        self.order_smoothly(names, device::command(channel, value))
-    }
-
-    /// The value of a channel as a number: what was given last, as long as it has not been seen.
-    fn present(&self, channel: &Channel) -> Option<f64> {
-        let given = self.device.given.as_ref().filter(|(name, _)| *name == channel.name);
-        given.map(|(_, number)| *number).or_else(|| crate::world::number(channel, &channel.value))
     }
 
     fn copy(&mut self) -> Vec<Effect> {

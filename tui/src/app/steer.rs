@@ -17,7 +17,7 @@ use thingfleet_control::{
 /// Deeds that can be undone and written down.
 const KEPT: usize = 256;
 /// Devices that are steered at a time without a question.
-const UNASKED: usize = 20;
+pub(super) const UNASKED: usize = 20;
 
 /// Which devices are meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -214,8 +214,12 @@ impl App {
             self.complain("nothing was done yet");
             return Vec::new();
         }
-        let stem = self.world.fleet.as_ref().map_or("fleet", |fleet| &fleet.name);
-        vec![Effect::Save { stem: format!("faults-{stem}"), text: plan::of(self.deeds.done.iter()) }]
+        let fleet = self.world.fleet.as_ref().map_or("fleet", |fleet| &fleet.name);
+        let Some(text) = plan::of(fleet, self.deeds.done.iter(), &self.world.roster) else {
+            self.complain("nothing that was done is a fault, so there is no plan to write");
+            return Vec::new();
+        };
+        vec![Effect::Save { stem: format!("faults-{fleet}"), text }]
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     log,
     paint::{Paint, line, window},
+    ribbon,
     scale::{bounds, slider, sparkline},
 };
 use crate::{
@@ -26,7 +27,7 @@ use std::collections::VecDeque;
 use thingfleet_control::{
     event::What,
     fault::ActiveFault,
-    snapshot::{Channel, Device, Role, State, Type},
+    snapshot::{Channel, Device, Role, Type},
 };
 
 /// Width from which on the events stand beside the values.
@@ -225,7 +226,7 @@ fn show_control(
     Some(Hit::Control(place))
 }
 
-/// What happened: a ribbon of the session's states, then the events, latest last.
+/// What happened: ribbons of session and Bluetooth, then the events, latest last.
 fn history(app: &App, paint: &mut Paint, area: Rect) {
     let theme = paint.theme;
     let followed = &app.world().followed;
@@ -233,10 +234,10 @@ fn history(app: &App, paint: &mut Paint, area: Rect) {
     if body.height == 0 || Some(&*followed.device) != app.device.name.as_deref() {
         return;
     }
-    ribbon(app, paint, Rect { x: body.x + 1, width: body.width.saturating_sub(2), ..line(body, 0) });
-    let rest = Rect { y: body.y + 1, height: body.height - 1, ..body };
+    let ribbons = ribbon::view(app, paint, body);
+    let rest = Rect { y: body.y + ribbons, height: body.height - ribbons, ..body };
     let is_history = |what: &What| match what {
-        What::Reading { .. } | What::Published { .. } => false,
+        What::Reading { .. } | What::Published { .. } | What::Pace { .. } => false,
         What::Session { .. }
         | What::PublishFailed { .. }
         | What::Actuated { .. }
@@ -263,34 +264,6 @@ fn history(app: &App, paint: &mut Paint, area: Rect) {
     }
     if events.is_empty() {
         paint.words(line(rest, 0), "  nothing since somebody watches", theme.faint());
-    }
-}
-
-/// The states of the session over time, the present one at the right.
-fn ribbon(app: &App, paint: &mut Paint, area: Rect) {
-    let Some(device) = app.looked_at() else { return };
-    let states: Vec<(f64, State)> = app
-        .world()
-        .followed
-        .events
-        .iter()
-        .filter_map(|event| match &event.what {
-            What::Session { state, .. } => Some((event.device_seconds, *state)),
-            _ => None,
-        })
-        .collect();
-    let start = states.first().map_or(0.0, |(at, _)| *at);
-    let span = (device.device_seconds - start).max(1.0);
-    for column in 0..area.width {
-        let at = start + span * f64::from(column + 1) / f64::from(area.width);
-        let state =
-            states.iter().rev().find(|(since, _)| *since <= at).map_or(device.state, |(_, state)| *state);
-        let spot = Rect { x: area.x + column, width: 1, ..area };
-        paint.words(
-            spot,
-            if state == State::Online { "▬" } else { theme::sign(state) },
-            paint.theme.state(state),
-        );
     }
 }
 

@@ -18,6 +18,8 @@ use thingfleet_control::snapshot::{Role, State};
 
 /// Columns of the rates' sparkline.
 const SPARK: u16 = 24;
+/// Columns of the table.
+const COLUMNS: usize = 7;
 
 pub(super) fn view(app: &App, paint: &mut Paint, area: Rect, shown: &mut Shown) {
     let [counts, rates, body] =
@@ -41,6 +43,9 @@ fn show_counts(app: &App, paint: &mut Paint, area: Rect) {
             at = paint.words(at, &format!("  {} {count} ", theme::sign(state)), theme.state(state));
             at = paint.words(at, state.name(), theme.state(state));
         }
+    }
+    if roster.faulty() > 0 {
+        paint.words(at, &format!("  {} {} faulty", theme::FAULTY, roster.faulty()), theme.faulty());
     }
 }
 
@@ -87,13 +92,15 @@ fn show_rates(app: &App, paint: &mut Paint, area: Rect) {
     paint.right(at, &format!("  {} ", right.join(" · ")), theme.accent());
 }
 
-/// Widths of the columns: name, kind, state, latest, events, trouble; 0 for one that does not fit.
-fn widths(area: Rect) -> [u16; 6] {
+/// Widths of the columns: name, kind, state, latest, faults, events, trouble; 0 for one that does not fit.
+fn widths(area: Rect) -> [u16; COLUMNS] {
     match area.width {
-        ..60 => [18, 0, 12, area.width.saturating_sub(34), 0, 0],
-        60..100 => [20, 16, 14, area.width - 54, 0, 0],
-        100..140 => [24, 18, 14, 28, 9, area.width - 97],
-        140.. => [32, 24, 16, 36, 10, area.width - 122],
+        ..60 => [18, 0, 12, area.width.saturating_sub(34), 0, 0, 0],
+        60..100 => [19, 16, 14, area.width - 60, 7, 0, 0],
+        // What is wrong stands behind the state.
+        100..120 => [20, 16, 24, area.width - 80, 7, 9, 0],
+        120..140 => [24, 16, 14, 24, 7, 9, area.width - 98],
+        140.. => [32, 24, 16, 36, 8, 10, area.width - 130],
     }
 }
 
@@ -135,7 +142,7 @@ fn table(app: &App, paint: &mut Paint, area: Rect, shown: &mut Shown) {
     }
 }
 
-fn heads(app: &App, paint: &mut Paint, area: Rect, widths: [u16; 6], shown: &mut Shown) {
+fn heads(app: &App, paint: &mut Paint, area: Rect, widths: [u16; COLUMNS], shown: &mut Shown) {
     let theme = paint.theme;
     let recipe = &app.fleet.recipe;
     let mut at = paint.column(area, 4, "", theme.faint());
@@ -144,6 +151,7 @@ fn heads(app: &App, paint: &mut Paint, area: Rect, widths: [u16; 6], shown: &mut
         ("kind", Some(Sort::Kind)),
         ("state", Some(Sort::State)),
         ("latest", None),
+        ("faults", Some(Sort::Faults)),
         ("events", Some(Sort::Events)),
         ("trouble", None),
     ];
@@ -171,14 +179,14 @@ fn heads(app: &App, paint: &mut Paint, area: Rect, widths: [u16; 6], shown: &mut
     }
 }
 
-fn show_row(app: &App, paint: &mut Paint, area: Rect, row: &Row, widths: [u16; 6]) {
+fn show_row(app: &App, paint: &mut Paint, area: Rect, row: &Row, widths: [u16; COLUMNS]) {
     let theme: Theme = paint.theme;
-    let [name, kind, state, latest, events, trouble] = widths;
+    let [name, kind, state, latest, faults, events, trouble] = widths;
     let mark = if app.fleet.marked.contains(&row.name) { "▌" } else { " " };
     let at = paint.column(area, 2, mark, theme.accent());
     // The mark and the sign stand side by side.
     paint.words(Rect { x: area.x, width: 1, ..area }, mark, theme.accent());
-    let at = paint.column(at, 2, theme::sign(row.state), theme.state(row.state));
+    let at = paint.column(at, 2, theme::sign_of(row), theme.device(row));
     let at = paint.column(at, name, &row.name, ratatui::style::Style::new());
     let at = paint.column(at, kind, &row.kind, theme.faint());
     let words = match &row.trouble {
@@ -187,6 +195,8 @@ fn show_row(app: &App, paint: &mut Paint, area: Rect, row: &Row, widths: [u16; 6
     };
     let at = paint.column(at, state, &words, theme.state(row.state));
     let at = paint.column(at, latest, &latest_of(app, row), ratatui::style::Style::new());
+    let count = if row.faults() > 0 { row.faults().to_string() } else { String::new() };
+    let at = paint.column(at, faults, &count, theme.faulty());
     let at = if events > 0 { paint.column(at, events, &row.events.to_string(), theme.faint()) } else { at };
     paint.column(at, trouble, row.trouble.as_deref().unwrap_or_default(), theme.bad());
 }

@@ -3,7 +3,7 @@
 use super::paint::{Paint, line, window};
 use crate::{
     app::{App, Hit, Shown},
-    listing::severity,
+    listing::urgency,
     roster::Row,
     theme,
 };
@@ -30,11 +30,11 @@ pub(super) fn view(app: &App, paint: &mut Paint, area: Rect, shown: &mut Shown) 
     shown.offset = first * columns;
     for (number, cell) in places.chunks(per_cell).enumerate().skip(first * columns).take(columns * rows) {
         let worst = cell.iter().filter_map(|place| world.roster.rows().get(*place));
-        let Some(worst) = worst.min_by_key(|row| severity(row.state)) else { continue };
+        let Some(worst) = worst.min_by_key(|row| urgency(row)) else { continue };
         let (row, column) = (number / columns - first, number % columns);
         let column = u16::try_from(column).unwrap_or(u16::MAX);
         let spot = Rect { x: body.x + column, width: 1, ..line(body, row) };
-        paint.words(spot, theme::sign(worst.state), theme.state(worst.state));
+        paint.words(spot, theme::sign_of(worst), theme.device(worst));
         if Some(number) == cursor {
             paint.tint(spot, theme.cursor());
         }
@@ -49,7 +49,7 @@ fn legend(app: &App, paint: &mut Paint, area: Rect, per_cell: usize, shown: &mut
     shown.visible.push(Arc::clone(&row.name));
     let at = line(area, usize::from(area.height.saturating_sub(1)));
     let at = paint.words(at, " ", theme.faint());
-    let at = paint.words(at, theme::sign(row.state), theme.state(row.state));
+    let at = paint.words(at, theme::sign_of(row), theme.device(row));
     let at = paint.words(at, &format!(" {} ", row.name), theme.strong());
     let at = paint.words(at, &format!("{} · {}", row.kind, described(row)), theme.faint());
     if per_cell > 1 {
@@ -58,8 +58,13 @@ fn legend(app: &App, paint: &mut Paint, area: Rect, per_cell: usize, shown: &mut
 }
 
 fn described(row: &Row) -> String {
-    match &row.trouble {
-        Some(trouble) => format!("{} · {trouble}", row.state),
-        None => row.state.to_string(),
+    let mut words = row.state.to_string();
+    if let Some(trouble) = &row.trouble {
+        words = format!("{words} · {trouble}");
+    }
+    match row.faults() {
+        0 => words,
+        1 => format!("{words} · 1 fault"),
+        faults => format!("{words} · {faults} faults"),
     }
 }

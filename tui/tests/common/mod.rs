@@ -84,6 +84,22 @@ impl Stage {
         }
     }
 
+    /// Opens the board, which is being commissioned.
+    pub fn open_board(&mut self) {
+        self.keys("G\n");
+        let mut board = kettle(64.0);
+        board.name = "board".into();
+        (board.kind, board.title, board.jid, board.led) = ("board".into(), "Sensor board".into(), None, None);
+        board.state = thingfleet_control::snapshot::State::Commissioning;
+        board.stage = Some("collecting".into());
+        board.bluetooth =
+            read(json!({ "state": "advertising", "adapter": "hci0", "address": "C0:FF:EE:00:00:01" }));
+        self.news(News::Devices(vec![board]));
+        for event in commissioning() {
+            self.news(News::Followed("board".into(), Told::Event(event)));
+        }
+    }
+
     /// Opens the code of the kettle, as if it waited to be commissioned.
     pub fn open_code(&mut self) {
         let mut device = kettle(3.0);
@@ -181,7 +197,14 @@ fn counters(published: u64, events: u64) -> Json {
 
 pub fn roster() -> Vec<Entry> {
     let entry = |(name, kind, state, trouble)| -> Entry {
-        read(json!({ "name": name, "kind": kind, "tags": ["flat"], "state": state, "trouble": trouble }))
+        let faults = match name {
+            "thermostat" => json!([4]),
+            "floor-lamp" => json!([1, 2]),
+            _ => json!([]),
+        };
+        read(json!({
+            "name": name, "kind": kind, "tags": ["flat"], "state": state, "trouble": trouble, "faults": faults,
+        }))
     };
     DEVICES.into_iter().map(entry).collect()
 }
@@ -267,6 +290,29 @@ pub fn events() -> Vec<Event> {
         ),
         (118.0, "kettle", json!({ "event": "reading", "channel": "temp", "value": 95.87 })),
     ];
+    numbered(told)
+}
+
+/// What the board tells of being commissioned: a client that cannot pair, then one that can.
+pub fn commissioning() -> Vec<Event> {
+    let step = |step: &str| json!({ "event": "commissioning", "step": step });
+    let air = json!({ "event": "bluetooth", "state": "advertising", "adapter": "hci0",
+        "address": "C0:FF:EE:00:00:01" });
+    let told = [
+        (0.0, json!({ "event": "session", "state": "commissioning" })),
+        (0.1, json!({ "event": "bluetooth", "state": "queued", "ahead": 1 })),
+        (12.0, air),
+        (30.0, step("client-connected")),
+        (32.0, json!({ "event": "commissioning", "step": "pairing-failed", "why": "no common method" })),
+        (36.0, step("client-gone")),
+        (48.0, step("client-connected")),
+        (54.0, json!({ "event": "commissioning", "step": "written", "characteristic": "Wi-Fi SSID" })),
+        (54.1, json!({ "event": "commissioning", "stage": "collecting" })),
+    ];
+    numbered(told.map(|(at, what)| (at, "board", what)))
+}
+
+fn numbered<const N: usize>(told: [(f64, &str, Json); N]) -> Vec<Event> {
     let event = |(seq, (at, device, mut what)): (u64, (f64, &str, Json))| -> Event {
         let fields = what.as_object_mut().unwrap();
         fields.extend([

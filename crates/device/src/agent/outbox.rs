@@ -53,6 +53,14 @@ impl Outbox {
         Some(slot)
     }
 
+    /// The channels whose readings wait.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = ChannelId> {
+        self.waiting.iter().filter_map(|slot| match slot {
+            Slot::Reading(channel) => Some(*channel),
+            Slot::Actuator(_) | Slot::Form => None,
+        })
+    }
+
     /// The publish of an item was answered.
     pub(crate) fn answered(&mut self, slot: Slot) {
         self.under_way.retain(|other| *other != slot);

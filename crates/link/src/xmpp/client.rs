@@ -223,10 +223,9 @@ impl Client {
 
     /// Queues a stanza; one that is sent while there is no session is dropped, since a device that comes back publishes
     /// its state anew.
-    pub fn send(&mut self, stanza: Element) {
+    pub fn send(&mut self, stanza: &Element) {
         if matches!(self.state, State::Up) {
-            self.queue(&stanza);
-            self.management.sent(stanza);
+            self.queue_counted(stanza);
             self.request();
         }
     }
@@ -375,7 +374,7 @@ impl Client {
         let resumed = match outcome {
             Outcome::Resumed(answer) => {
                 for stanza in self.management.resumed(&answer)? {
-                    stanza.write_to(&mut self.out, ns::CLIENT);
+                    self.out.push_str(stanza);
                 }
                 self.request();
                 true
@@ -417,7 +416,7 @@ impl Client {
                     self.management.received();
                 }
                 if let Some(answer) = refused.answer() {
-                    self.send(answer);
+                    self.send(&answer);
                 }
             }
             Received::Footer => return Err(StreamError::Closed),
@@ -483,6 +482,13 @@ impl Client {
 
     fn queue(&mut self, element: &Element) {
         element.write_to(&mut self.out, ns::CLIENT);
+    }
+
+    /// Queues a stanza, which the server counts and the session may send again.
+    fn queue_counted(&mut self, stanza: &Element) {
+        let start = self.out.len();
+        self.queue(stanza);
+        self.management.sent(&self.out[start..]);
     }
 
     fn begin_stream(&mut self, domain: &str) {

@@ -71,7 +71,7 @@ impl Line {
     }
 
     /// Queues a stanza; see [`Client::send`].
-    pub fn send(&self, stanza: Element) {
+    pub fn send(&self, stanza: &Element) {
         self.client.borrow_mut().send(stanza);
         self.steered.signal(());
     }

@@ -1,6 +1,6 @@
 //! The keys of a fleet profile.
 
-use super::{Key, Shape, Table, definition::ACTUATOR_MODES, fault::FAULTS, optional, required};
+use super::{Key, Shape, Table, definition::ACTUATOR_MODES, fault::FAULTS, load::LOAD, optional, required};
 use Shape::{
     Boolean, Duration, Either, Integer, List, Map, Number, Scalar, Signal, Table as Of, Text, Words,
 };
@@ -67,6 +67,7 @@ pub(crate) const PROFILE: Table = Table {
         TAGS,
         required("groups", List(&Of(&GROUP)), "the devices"),
         optional("faults", FAULTS, "what goes wrong with them, and when"),
+        optional("load", Of(&LOAD), "what load they are for the server, for `thingfleet load`"),
     ],
 };
 
@@ -79,6 +80,11 @@ pub(crate) const SERVER: Table = Table {
         optional("domain", Text, "XMPP domain of the accounts"),
         optional("host", Text, "host to connect to; without it DNS says"),
         optional("port", Integer(1, 65_535), "port to connect to, with `host`"),
+        optional(
+            "from",
+            TEXTS,
+            "addresses of this machine that devices connect from, in turns; without it the system chooses",
+        ),
         optional("security", Words(&["starttls", "direct", "plain"]), "without it starttls"),
         optional("ca_file", Text, "PEM file of the certificates to believe, relative to this file"),
         optional("pin", Text, "SHA-256 of the server's certificate, 64 hexadecimal digits"),

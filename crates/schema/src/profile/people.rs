@@ -136,11 +136,16 @@ fn addressing(context: &mut Context, node: &Node) -> Option<Addressing> {
     Some(Addressing::Service { host: host?, prefix })
 }
 
+/// The first character that cannot stand in the name of a host, be it a domain or an IP address.
+pub fn odd_in_host(text: &str) -> Option<char> {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | ':' | '_' | '[' | ']');
+    text.chars().find(|&c| !fits(c))
+}
+
 /// Reads the name of a host: a domain or an IP address.
 pub(super) fn domain(context: &mut Context, node: &Node) -> Option<String> {
     let text = context.text(node, 253)?;
-    let odd = |c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | ':' | '_' | '[' | ']'));
-    if let Some(c) = text.chars().find(|&c| odd(c)) {
+    if let Some(c) = odd_in_host(text) {
         let help = match text.split_once('@') {
             Some((_, domain)) => format!("only the part behind the '@': `{domain}`"),
             None => "write a name such as example.org".to_owned(),

@@ -6,6 +6,7 @@ use crate::{
     diagnostic::Diagnostics,
     fault,
     grammar::profile::{MOST_DEVICES, PROFILE},
+    load,
     source::{Disk, Loader, text},
     yaml::{self, Node},
 };
@@ -87,6 +88,7 @@ fn lower(context: &mut Context, root: &Node, surroundings: &Surroundings) -> Opt
             fault::give(context, &entries, &mut devices, seed, "");
         }
     }
+    let load = fields.get("load").and_then(|node| load::read(context, node));
     Some(Fleet {
         name: name?,
         description: description.to_owned(),
@@ -98,6 +100,7 @@ fn lower(context: &mut Context, root: &Node, surroundings: &Surroundings) -> Opt
         adapters: adapters?,
         networks,
         devices,
+        load,
     })
 }
 

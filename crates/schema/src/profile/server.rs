@@ -58,15 +58,45 @@ pub(super) fn read(context: &mut Context, node: &Node) -> Option<Server> {
             .label("of which host?")
             .help("add `host:`; without host and port DNS says both");
     }
+    let from = fields.get("from").map(|node| sources(context, node)).unwrap_or_default();
     let security = security(context, fields, host.as_ref().and_then(Option::as_deref));
     let trust = trust(context, fields);
     Some(Server::Remote(Remote {
         domain: domain_name?,
         host: host.flatten(),
         port: port.flatten().and_then(|port| u16::try_from(port).ok()),
+        from,
         security: security?,
         trust: trust?,
     }))
+}
+
+/// Reads the addresses to connect from: one, or a list.
+fn sources(context: &mut Context, node: &Node) -> Vec<IpAddr> {
+    let nodes = match &node.content {
+        Content::Scalar { .. } => std::slice::from_ref(node),
+        Content::Sequence(_) | Content::Mapping(_) => context.items(node, "a list of addresses"),
+    };
+    let mut sources = Vec::new();
+    for node in nodes {
+        let Some(text) = context.text(node, 64) else { continue };
+        match text.parse::<IpAddr>() {
+            Ok(address) if sources.contains(&address) => {
+                context
+                    .mistake(node.span, format!("{address} stands here twice"))
+                    .label("the same once more")
+                    .help("each address gives devices ports of its own, once");
+            }
+            Ok(address) => sources.push(address),
+            Err(_) => {
+                context
+                    .mistake(node.span, format!("`{text}` is not an address"))
+                    .label("an IP address of this machine")
+                    .help("write addresses as `ip address` lists them, such as `from: [192.0.2.10, 192.0.2.11]`");
+            }
+        }
+    }
+    sources
 }
 
 fn security(context: &mut Context, fields: Fields, host: Option<&str>) -> Option<Security> {

@@ -150,7 +150,7 @@ fn what_is_put_in_before_tls_ends_the_attempt() {
 fn a_broken_session_is_resumed_and_lost_stanzas_are_sent_again() {
     let mut bench = Bench::up();
     for id in ["1", "2"] {
-        bench.client.send(Element::new(ns::CLIENT, "message").attr("id", id));
+        bench.client.send(&Element::new(ns::CLIENT, "message").attr("id", id));
     }
     bench.say("<message/>");
     bench.client.cut();
@@ -216,7 +216,7 @@ fn a_server_that_does_not_sign_on_is_given_up() {
 fn a_server_that_takes_nothing_is_given_up() {
     let mut bench = Bench::up();
     let stanza = Element::new(ns::CLIENT, "message").text("x".repeat(1000));
-    (0..20).for_each(|_| bench.client.send(stanza.clone()));
+    (0..20).for_each(|_| bench.client.send(&stanza));
     assert!(
         matches!(bench.client.poll(bench.now), Some(Happening::Down(failure)) if failure.kind == FailureKind::Lost)
     );

@@ -1,0 +1,7 @@
+//! `thingfleet load` as a process of its own, against a sink in this one and an ejabberd: numbers that cannot lie.
+
+mod honesty;
+mod limits;
+mod shards;
+mod soak;
+mod stage;
