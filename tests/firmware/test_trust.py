@@ -6,6 +6,7 @@ from fleets import credentials
 from phone import SETUP_DONE
 
 import machines
+import servers
 
 
 async def refused(chip, phone, jid, owner):
@@ -31,3 +32,18 @@ async def test_a_certificate_of_another_time_is_refused(machine, phone, server, 
     chip = machine(server, date=date)
     said = await refused(chip, phone, f"kettle@{server.domain}", "juliet@home.example")
     assert why in said
+
+
+async def test_a_certificate_for_another_name_is_refused(machine, phone, monkeypatch):
+    class Elsewhere(Authority):
+        def issue(self, directory, domain):
+            return super().issue(directory, f"not-{domain}")
+
+    monkeypatch.setattr(servers, "Authority", Elsewhere)
+    impostor = servers.Prosody()
+    try:
+        impostor.start()
+        said = await refused(machine(impostor), phone, f"kettle@{impostor.domain}", "juliet@home.example")
+        assert "is for another name" in said
+    finally:
+        impostor.close()
