@@ -12,6 +12,7 @@ mod duration;
 mod events;
 mod failure;
 mod faults;
+mod interface;
 mod list;
 mod load;
 pub(crate) mod log;

@@ -7,16 +7,17 @@ mod answer;
 mod card;
 mod desk;
 mod guard;
+mod metrics;
 mod newcomer;
 mod openapi;
 mod routes;
-mod show;
+pub(crate) mod show;
 mod stream;
 
 pub use card::{Card, running};
 pub use show::told;
 
-use crate::fleet::Crew;
+use crate::{fleet::Crew, load::Board};
 use card::Posted;
 use desk::Desk;
 use guard::Guard;
@@ -97,6 +98,26 @@ impl Control {
     /// # Errors
     /// [`ControlError`].
     pub async fn start(address: SocketAddr, crew: Arc<Crew>) -> Result<Self, ControlError> {
+        Self::listen(address, crew, None).await
+    }
+
+    /// The same for a fleet that is a load, of which it tells, too.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn start_load(
+        address: SocketAddr,
+        crew: Arc<Crew>,
+        board: Arc<Board>,
+    ) -> Result<Self, ControlError> {
+        Self::listen(address, crew, Some(board)).await
+    }
+
+    async fn listen(
+        address: SocketAddr,
+        crew: Arc<Crew>,
+        board: Option<Arc<Board>>,
+    ) -> Result<Self, ControlError> {
         if !address.ip().is_loopback() {
             return Err(ControlError::NotLoopback(address));
         }
@@ -107,7 +128,7 @@ impl Control {
         let guard = Guard::new(address, card.token.clone());
         let posted = Posted::new(card).map_err(ControlError::Card)?;
         let (stopping, stopped) = watch::channel(false);
-        let desk = Arc::new(Desk::new(crew, guard, stopped.clone()));
+        let desk = Arc::new(Desk::new(crew, board, guard, stopped.clone()));
         let task = tokio::spawn(serve(listener, desk, stopped));
         Ok(Self { posted, stopping, task })
     }

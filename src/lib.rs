@@ -11,7 +11,10 @@ pub mod fleet;
 pub mod label;
 pub mod load;
 pub mod memory;
+mod metrics;
 pub mod network;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod server;
 pub mod state;
 pub mod xmpp;

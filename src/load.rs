@@ -1,19 +1,23 @@
 //! A fleet as a load for its server: phases, open-loop traffic, and numbers of what became of it.
 //!
 //! A [`Run`] owns a fleet whose devices it switches on itself. [`conduct`] goes through the phases, [`traffic`] keeps
-//! the rates, [`meters`] sees what happens and [`recorder`] counts; [`report`] is what it all comes to.
+//! the rates, [`meters`] sees what happens and [`recorder`] counts; a [`Board`] shows it meanwhile, and [`report`] is
+//! what it all comes to.
 
+mod board;
 mod conduct;
 pub(crate) mod meters;
 mod observers;
-mod own;
+pub(crate) mod own;
 pub mod recorder;
 pub mod report;
 pub mod schedule;
 mod traffic;
 
+pub use board::Board;
+
 use crate::fleet::{AddError, Fleet, FleetError, Progress, clock::wall_clock, make_room};
-use conduct::Conductor;
+use conduct::{Conductor, Stage};
 use meters::Meters;
 use observers::{Observer, Order};
 use recorder::{Recorder, Samples, Window, share};
@@ -62,11 +66,12 @@ pub struct Run {
     shard: Shard,
     meters: Arc<Meters>,
     conductor: Conductor,
+    board: Arc<Board>,
     expected: Arc<AtomicUsize>,
     observers: JoinSet<()>,
     seconds: Arc<Mutex<Vec<Second>>>,
     latest: watch::Sender<Option<Second>>,
-    phase: watch::Receiver<Option<String>>,
+    phase: watch::Receiver<Option<Stage>>,
     started_ms: u64,
 }
 
@@ -157,8 +162,11 @@ impl Run {
         let (current, phase) = watch::channel(None);
         let whole = (shard, profile.seed, devices);
         let conductor = Conductor::new(Arc::clone(crew), Arc::clone(&meters), whole, orders.into(), current);
+        let expected = conductor.expected();
+        let board = Board::new(load.clone(), Arc::clone(&meters), Arc::clone(&expected), phase.clone());
         Ok(Self {
-            expected: conductor.expected(),
+            board: Arc::new(board),
+            expected,
             fleet,
             load,
             profile,
@@ -178,6 +186,11 @@ impl Run {
         &mut self.fleet
     }
 
+    /// Where whoever watches sees how it stands.
+    pub fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.board)
+    }
+
     /// What happened in the latest second, each second.
     pub fn live(&self) -> Live {
         Live { seconds: self.latest.subscribe(), phase: self.phase.clone() }
@@ -194,7 +207,8 @@ impl Run {
         let expected = Arc::clone(&self.expected);
         let at_the_end = Mutex::new(None);
         let look = || (self.meters.online(), expected.load(Relaxed), began.elapsed());
-        let sampling = sample(&self.meters, &expected, (&self.seconds, &self.latest), &mut own);
+        self.board.begin(began);
+        let sampling = sample(&self.meters, &expected, &self.board, (&self.seconds, &self.latest), &mut own);
         let goodbye = || *at_the_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(look());
         tokio::select! {
             conducted = self.conductor.conduct(&self.load, goodbye) => conducted?,
@@ -263,7 +277,7 @@ impl Run {
 #[derive(Debug, Clone)]
 pub struct Live {
     seconds: watch::Receiver<Option<Second>>,
-    phase: watch::Receiver<Option<String>>,
+    phase: watch::Receiver<Option<Stage>>,
 }
 
 impl Live {
@@ -273,7 +287,8 @@ impl Live {
             self.seconds.changed().await.ok()?;
             let second = self.seconds.borrow_and_update().clone();
             if let Some(second) = second {
-                return Some((self.phase.borrow().clone().unwrap_or_default(), second));
+                let phase = self.phase.borrow().as_ref().map(|stage| stage.name.clone());
+                return Some((phase.unwrap_or_default(), second));
             }
         }
     }
@@ -283,6 +298,7 @@ impl Live {
 async fn sample(
     meters: &Meters,
     expected: &AtomicUsize,
+    board: &Board,
     (seconds, latest): (&Mutex<Vec<Second>>, &watch::Sender<Option<Second>>),
     own: &mut own::Watch,
 ) {
@@ -294,17 +310,16 @@ async fn sample(
         meters.recorder().late(due.elapsed());
         meters.expire();
         let (series, lateness) = meters.recorder().take_second();
-        let operations: BTreeMap<_, _> = series
-            .into_iter()
-            .map(|(operation, series)| (operation.name().to_owned(), Slice::new(series)))
-            .collect();
-        let second = Second {
+        let mut second = Second {
             at: u32::try_from((due - began).as_secs().saturating_sub(1)).unwrap_or(u32::MAX),
             online: meters.online(),
             expected: expected.load(Relaxed),
             own: own.look(Duration::from_micros(if lateness.is_empty() { 0 } else { lateness.max() })),
-            operations,
+            operations: BTreeMap::new(),
         };
+        board.note(&second, &series);
+        let slice = |(operation, series): (Operation, _)| (operation.name().to_owned(), Slice::new(series));
+        second.operations = series.into_iter().map(slice).collect();
         seconds.lock().unwrap_or_else(PoisonError::into_inner).push(second.clone());
         latest.send_replace(Some(second));
     }

@@ -1,7 +1,8 @@
 //! `thingfleet load`: a fleet as a load for its server, with numbers and a verdict.
 
 use super::{
-    Failure, Global, output, plans, profile as profiles, run::ProgressLine, runtime, signals::Signals,
+    Failure, Global, dashboard, interface::Interface, output, plans, profile as profiles,
+    report as fleet_report, run::ProgressLine, runtime, signals::Signals,
 };
 use clap::{Args, ValueHint};
 use serde_json::json;
@@ -9,17 +10,22 @@ use std::{
     fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
-use thingfleet::load::{
-    LoadError, Options, Run,
-    recorder::Samples,
-    report::{
-        Report, Second, Summary,
-        hints::{hints, times},
+use thingfleet::{
+    control::Control,
+    load::{
+        LoadError, Options, Run,
+        recorder::Samples,
+        report::{
+            Report, Second, Summary,
+            hints::{hints, times},
+        },
+        schedule::Shard,
     },
-    schedule::Shard,
 };
-use thingfleet_schema::load::Operation;
+use thingfleet_control::client::Client;
+use thingfleet_schema::{load::Operation, profile};
 use tokio::time::Instant;
 
 const EXAMPLES: &str = "\
@@ -28,9 +34,12 @@ Examples:
   thingfleet load my-load.yaml --report before.json
   thingfleet load my-load.yaml --shard 3/8 --report shard-3.json
   thingfleet load my-load.yaml --json > seconds.jsonl
+  thingfleet load my-load.yaml --headless --control 127.0.0.1:4040
 
+At a terminal it shows the dashboard; `thingfleet attach` shows it from another one.
 The exit code is 0 if every threshold held, and 1 if one did not or if the generator itself was saturated.
-Ctrl-C ends the run early; what was measured until then is told, and the thresholds are looked at.";
+Ctrl-C, or leaving the dashboard, ends the run early; what was measured until then is told, and the thresholds are
+looked at.";
 
 /// Arguments of `load`.
 #[derive(Debug, Args)]
@@ -50,6 +59,13 @@ pub(crate) struct LoadArguments {
     /// A plan of faults, or the name of a shipped one (`thingfleet list`); may be given several times
     #[arg(long, value_name = "PLAN", value_hint = ValueHint::FilePath)]
     faults: Vec<PathBuf>,
+    /// Print a line a second in place of the dashboard that a terminal gets
+    #[arg(long)]
+    headless: bool,
+    #[command(flatten)]
+    look: dashboard::Look,
+    #[command(flatten)]
+    interface: Interface,
 }
 
 pub(super) fn load(arguments: &LoadArguments, global: &Global) -> Result<(), Failure> {
@@ -64,40 +80,97 @@ pub(super) fn load(arguments: &LoadArguments, global: &Global) -> Result<(), Fai
     // Before minutes are spent on it.
     let report = arguments.report.as_deref().map(create).transpose()?;
     let options = Options { shard, samples };
-    let outcome = runtime()?.block_on(async {
-        let mut signals = Signals::new()?;
-        let progress = ProgressLine::new();
-        let show = |step| progress.show(step);
-        let prepared = tokio::select! {
-            prepared = Run::prepare(profile, options, &show) => prepared,
-            () = signals.asked() => return Err(Failure::run("stopped before the fleet was there")),
-        };
-        progress.clear();
-        let mut run = prepared?;
-        let mut live = run.live();
-        let lines = async {
-            while let Some((phase, second)) = live.next().await {
-                if pulse(&phase, &second, global).is_err() {
-                    // Nobody reads any more, which is no reason to end a measurement.
-                    break;
-                }
-            }
-            std::future::pending::<()>().await;
-        };
-        let conducted = tokio::select! {
-            conducted = run.conduct(signals.asked()) => conducted,
-            () = lines => unreachable!("lines are printed for ever"),
-        };
-        signals.or_at_once(run.stop()).await;
-        Ok(conducted?)
-    });
-    let outcome = outcome?;
+    let outcome = runtime()?.block_on(conducted(profile, options, arguments, global))?;
     if let (Some(file), Some(path)) = (report, &arguments.report) {
         write(file, &outcome)
             .map_err(|error| Failure::environment(format!("cannot write {}: {error}", path.display())))?;
     }
     summary(&outcome, global)?;
     verdict(&outcome)
+}
+
+/// Puts the load on its server, from the first account to the last goodbye.
+async fn conducted(
+    profile: profile::Fleet,
+    options: Options,
+    arguments: &LoadArguments,
+    global: &Global,
+) -> Result<Report, Failure> {
+    let mut signals = Signals::new()?;
+    let progress = ProgressLine::new();
+    let show = |step| progress.show(step);
+    let name = profile.name.clone();
+    let prepared = tokio::select! {
+        prepared = Run::prepare(profile, options, &show) => prepared,
+        () = signals.asked() => return Err(Failure::run("stopped before the fleet was there")),
+    };
+    progress.clear();
+    let mut run = prepared?;
+    let crew = Arc::clone(run.fleet().crew());
+    let outcome = match arguments.interface.open(&crew, Some(run.board())).await {
+        Ok(opened) => {
+            let outcome = watched(&mut run, &name, opened.control(), arguments, global, &mut signals).await;
+            signals.or_at_once(opened.stop()).await;
+            outcome
+        }
+        Err(failure) => Err(failure),
+    };
+    signals.or_at_once(run.stop()).await;
+    outcome
+}
+
+/// Goes through the phases, with the dashboard in front of them or a line a second, until they are over or somebody asks
+/// to stop.
+async fn watched(
+    run: &mut Run,
+    name: &str,
+    control: Option<&Control>,
+    arguments: &LoadArguments,
+    global: &Global,
+    signals: &mut Signals,
+) -> Result<Report, Failure> {
+    let is_quiet = arguments.headless || global.json || !dashboard::has_terminal();
+    if let (Some(control), false) = (control, is_quiet) {
+        let client = Client::new(control.url(), control.token().clone())?;
+        let mut shown = Ok(());
+        let left = async {
+            tokio::select! {
+                () = signals.asked() => {}
+                ended = dashboard::show(client, &arguments.look, true, global) => shown = ended,
+            }
+        };
+        let report = run.conduct(left).await?;
+        shown?;
+        return Ok(report);
+    }
+    started(name, control, global)?;
+    let mut live = run.live();
+    let lines = async {
+        while let Some((phase, second)) = live.next().await {
+            if pulse(&phase, &second, global).is_err() {
+                // Nobody reads any more, which is no reason to end a measurement.
+                break;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    let conducted = tokio::select! {
+        conducted = run.conduct(signals.asked()) => conducted,
+        () = lines => unreachable!("lines are printed for ever"),
+    };
+    Ok(conducted?)
+}
+
+/// Tells how to watch and steer it.
+fn started(name: &str, control: Option<&Control>, global: &Global) -> io::Result<()> {
+    match control {
+        _ if global.json => {
+            let control = control.map(fleet_report::steering_json);
+            output::json(&json!({ "type": "started", "fleet": name, "control": control }))
+        }
+        Some(control) => fleet_report::steering(control),
+        None => Ok(()),
+    }
 }
 
 /// The part that a Kubernetes Indexed Job gives this process.

@@ -34,7 +34,11 @@ pub(super) fn started(
         return output::json(&started_json(profile, fleet, control));
     }
     joining(profile, named, fleet)?;
-    let Some(control) = control else { return Ok(()) };
+    control.map_or(Ok(()), steering)
+}
+
+/// Tells how to steer a fleet, with the token of its control interface.
+pub(super) fn steering(control: &Control) -> io::Result<()> {
     output::line(
         "steer it from another terminal with `thingfleet ctl list`, or over HTTP (docs/CONTROL.md):",
     )?;
@@ -128,10 +132,13 @@ fn started_json(profile: &profile::Fleet, fleet: &Fleet, control: Option<&Contro
         "server": { "domain": remote.domain, "host": remote.host, "port": remote.port, "ca_file": ca_file },
         "person": person,
         "devices": devices,
-        "control": control.map(|control| {
-            json!({ "url": control.url(), "token": control.token().reveal(), "file": control.file() })
-        }),
+        "control": control.map(steering_json),
     })
+}
+
+/// Where a fleet is steered, with the token of its control interface.
+pub(super) fn steering_json(control: &Control) -> Value {
+    json!({ "url": control.url(), "token": control.token().reveal(), "file": control.file() })
 }
 
 /// Prints lines of health; remembers the last one, since rates are what happened in between.

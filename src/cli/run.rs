@@ -2,7 +2,7 @@
 
 use super::{
     Failure, Global, dashboard, duration, events,
-    failure::with_causes,
+    interface::Interface,
     plans, profile as profiles,
     report::{self, Pulse},
     runtime,
@@ -11,13 +11,12 @@ use super::{
 use clap::{Args, ValueHint};
 use std::{
     io::{IsTerminal, Write},
-    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
 use thingfleet::{
-    control::{Control, ControlError},
+    control::Control,
     fleet::{
         Fleet, Progress,
         health::{Events, Notice, Snapshot},
@@ -87,12 +86,8 @@ struct How {
     /// A plan of faults, or the name of a shipped one (`thingfleet list`); may be given several times
     #[arg(long, value_name = "PLAN", value_hint = ValueHint::FilePath)]
     faults: Vec<PathBuf>,
-    /// Where the control interface listens; a free port on 127.0.0.1 unless given
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_control")]
-    control: Option<SocketAddr>,
-    /// Run without a control interface
-    #[arg(long)]
-    no_control: bool,
+    #[command(flatten)]
+    interface: Interface,
 }
 
 pub(super) fn run(arguments: &RunArguments, global: &Global) -> Result<(), Failure> {
@@ -132,17 +127,15 @@ async fn live(
     let events = how.events.then_some(events);
     let health = Arc::clone(fleet.health());
 
-    let outcome = match steered(&fleet, how).await {
-        Ok(control) => {
-            let told = report::started(profile, named, &fleet, control.as_ref(), global);
+    let outcome = match how.interface.open(fleet.crew(), None).await {
+        Ok(opened) => {
+            let told = report::started(profile, named, &fleet, opened.control(), global);
             let told = told.and_then(|()| report::plans(plans, profile, global));
             let outcome = match told {
-                Ok(()) => watch(&mut fleet, control.as_ref(), events, how, global, &mut signals).await,
+                Ok(()) => watch(&mut fleet, opened.control(), events, how, global, &mut signals).await,
                 Err(error) => Err(error.into()),
             };
-            if let Some(control) = control {
-                signals.or_at_once(control.stop()).await;
-            }
+            signals.or_at_once(opened.stop()).await;
             outcome
         }
         Err(failure) => Err(failure),
@@ -153,27 +146,6 @@ async fn live(
     outcome?;
     report::summary(&last, &troubles, global)?;
     verdict(&last)
-}
-
-/// Opens the control interface. A run that nobody asked to be steered goes on without it where it cannot be.
-async fn steered(fleet: &Fleet, how: &How) -> Result<Option<Control>, Failure> {
-    if how.no_control {
-        return Ok(None);
-    }
-    match Control::start(how.control.unwrap_or(Control::ANYWHERE), Arc::clone(fleet.crew())).await {
-        Ok(control) => Ok(Some(control)),
-        Err(error) if how.control.is_none() => {
-            let why = with_causes(&error);
-            tracing::warn!(why, next_step = error.next_step(), "there is no control interface");
-            Ok(None)
-        }
-        Err(error @ ControlError::NotLoopback(_)) => {
-            Err(Failure::input(error.to_string()).help(error.next_step()))
-        }
-        Err(error @ (ControlError::Listen { .. } | ControlError::Card(_))) => {
-            Err(Failure::environment(with_causes(&error)).help(error.next_step()))
-        }
-    }
 }
 
 /// Shows the dashboard or prints health until the time is over, somebody asks to stop, every device has given up, or the private server dies.

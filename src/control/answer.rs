@@ -1,5 +1,6 @@
 //! Answers and problems as HTTP has them.
 
+use super::metrics;
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{
     Response, StatusCode,
@@ -32,6 +33,8 @@ pub(super) enum Refused {
     Method(String),
     /// The fleet has no such device, or none at all that was meant.
     NoDevice(String),
+    /// The fleet is no load.
+    NoLoad,
     /// The body is not JSON.
     MediaType,
     /// The body is too large.
@@ -52,6 +55,11 @@ pub(super) enum Refused {
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(value).expect("the vocabulary is plain data");
     with_body(status, "application/json", body)
+}
+
+/// Answers with metrics as Prometheus reads them.
+pub(super) fn metrics(text: String) -> Answer {
+    with_body(StatusCode::OK, metrics::MEDIA_TYPE, text.into_bytes())
 }
 
 /// Answers that it is done.
@@ -89,7 +97,7 @@ impl Refused {
         match self {
             Self::Host | Self::Origin => StatusCode::FORBIDDEN,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NoRoute | Self::NoDevice(_) => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::NoDevice(_) | Self::NoLoad => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -137,6 +145,12 @@ impl Refused {
                 "no such device",
                 detail.clone(),
                 "GET /v1/devices lists the devices".to_owned(),
+            ),
+            Self::NoLoad => (
+                "no-load",
+                "no load",
+                "this fleet is no load".to_owned(),
+                "start it with `thingfleet load`, and a profile that has `load` (docs/LOAD.md)".to_owned(),
             ),
             Self::MediaType => (
                 "media-type",
@@ -210,6 +224,7 @@ impl Refused {
             | Self::Origin
             | Self::NoRoute
             | Self::NoDevice(_)
+            | Self::NoLoad
             | Self::MediaType
             | Self::TooLarge
             | Self::TooSlow

@@ -1,9 +1,9 @@
 //! What is done for each request.
 
 use super::{
-    answer::{Answer, Refused, json, nothing, stream},
+    answer::{self, Answer, Refused, json, nothing, stream},
     guard::Guard,
-    newcomer, openapi, routes,
+    metrics, newcomer, openapi, routes,
     routes::{Action, Field},
     show,
     stream::{events, traffic},
@@ -11,6 +11,7 @@ use super::{
 use crate::{
     driver::{self, Wanted},
     fleet::{Crew, Seat},
+    load::Board,
 };
 use futures::future::join_all;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -51,13 +52,20 @@ const MOST_NAMES: usize = 1024;
 /// Answers requests for one fleet.
 pub(super) struct Desk {
     crew: Arc<Crew>,
+    /// Where the fleet is a load.
+    board: Option<Arc<Board>>,
     guard: Guard,
     stopping: watch::Receiver<bool>,
 }
 
 impl Desk {
-    pub(super) fn new(crew: Arc<Crew>, guard: Guard, stopping: watch::Receiver<bool>) -> Self {
-        Self { crew, guard, stopping }
+    pub(super) fn new(
+        crew: Arc<Crew>,
+        board: Option<Arc<Board>>,
+        guard: Guard,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self { crew, board, guard, stopping }
     }
 
     /// Answers a request, good or bad.
@@ -73,7 +81,7 @@ impl Desk {
         let query = query(request.uri().query().unwrap_or_default(), route.query)?;
         let device = device.as_deref().unwrap_or_default();
         match route.action {
-            Action::ShowFleet => Ok(json(StatusCode::OK, &show::fleet(&self.crew))),
+            Action::ShowFleet => Ok(self.show_fleet()),
             Action::ChangeFleet => self.change_fleet(body(request).await?).await,
             Action::ListDevices => self.list(&selection(&query)).await,
             Action::Roster => Ok(json(StatusCode::OK, &show::roster(&self.crew))),
@@ -87,6 +95,11 @@ impl Desk {
             Action::Wait => self.wait(device, body(request).await?).await,
             Action::Command => self.command(body(request).await?).await,
             Action::ListFaults => Ok(json(StatusCode::OK, &FaultKind::library())),
+            Action::ShowLoad => {
+                let board = self.board.as_ref().ok_or(Refused::NoLoad)?;
+                Ok(json(StatusCode::OK, &board.show()))
+            }
+            Action::Metrics => Ok(answer::metrics(metrics::text(&self.crew, self.board.as_deref()))),
             Action::Events => {
                 let since = since(&query, request.headers())?;
                 let crew = Arc::clone(&self.crew);
@@ -111,7 +124,11 @@ impl Desk {
             pace.is_paused = change.paused.unwrap_or(pace.is_paused);
         };
         self.crew.set_pace(apply).await;
-        Ok(json(StatusCode::OK, &show::fleet(&self.crew)))
+        Ok(self.show_fleet())
+    }
+
+    fn show_fleet(&self) -> Answer {
+        json(StatusCode::OK, &show::fleet(&self.crew, self.board.is_some()))
     }
 
     async fn list(&self, selection: &Selection) -> Result<Answer, Refused> {

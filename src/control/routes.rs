@@ -1,12 +1,13 @@
 //! What can be asked, as one table: it leads a request to what is done, and it is what the OpenAPI document is made of.
 
-use super::answer::Refused;
+use super::{answer::Refused, metrics};
 use hyper::Method;
 use schemars::{Schema, SchemaGenerator};
 use thingfleet_control::{
     command::{FleetChange, NewDevice, Order, Outcome, Wait},
     event::Event,
     fault::FaultKind,
+    load::Load,
     snapshot::{Device, Entry, Fleet},
     traffic::Exchange,
 };
@@ -53,8 +54,10 @@ pub(super) enum Action {
     Wait,
     Command,
     ListFaults,
+    ShowLoad,
     Events,
     Traffic,
+    Metrics,
     OpenApi,
 }
 
@@ -72,8 +75,10 @@ impl Action {
             Self::Wait => "wait",
             Self::Command => "command",
             Self::ListFaults => "listFaults",
+            Self::ShowLoad => "showLoad",
             Self::Events => "events",
             Self::Traffic => "traffic",
+            Self::Metrics => "metrics",
             Self::OpenApi => "openApi",
         }
     }
@@ -95,7 +100,7 @@ const SINCE: Field = Field {
 };
 
 /// The table.
-pub(super) static ROUTES: [Route; 13] = [
+pub(super) static ROUTES: [Route; 15] = [
     Route {
         method: Method::GET,
         path: "/v1/fleet",
@@ -218,6 +223,18 @@ pub(super) static ROUTES: [Route; 13] = [
     },
     Route {
         method: Method::GET,
+        path: "/v1/load",
+        action: Action::ShowLoad,
+        summary: "Shows how a load stands: its phase, its operations, its generator, and the latest seconds",
+        query: &[],
+        body: None,
+        status: 200,
+        meaning: "the load",
+        answer: Some((JSON, SchemaGenerator::subschema_for::<Load>)),
+        refusals: &[404],
+    },
+    Route {
+        method: Method::GET,
         path: "/v1/events",
         action: Action::Events,
         summary: "Tells what devices tell, as server-sent events, for as long as the fleet runs",
@@ -239,6 +256,18 @@ pub(super) static ROUTES: [Route; 13] = [
         meaning: "stanzas and GATT operations; each has its number as `id`, its kind as `event`, and this as `data`",
         answer: Some(("text/event-stream", SchemaGenerator::subschema_for::<Exchange>)),
         refusals: &[404],
+    },
+    Route {
+        method: Method::GET,
+        path: "/metrics",
+        action: Action::Metrics,
+        summary: "Shows counters of the fleet, of a load and of the process, for Prometheus",
+        query: &[],
+        body: None,
+        status: 200,
+        meaning: "metrics, as OpenMetrics text",
+        answer: Some((metrics::MEDIA_TYPE, |_| schemars::json_schema!({ "type": "string" }))),
+        refusals: &[],
     },
     Route {
         method: Method::GET,

@@ -42,8 +42,8 @@ pub fn told(notice: &Notice, definition: Option<&Definition>) -> Option<event::W
     })
 }
 
-/// The fleet as a whole.
-pub(super) fn fleet(crew: &Crew) -> Fleet {
+/// The fleet as a whole, which may be a load.
+pub(crate) fn fleet(crew: &Crew, load: bool) -> Fleet {
     let (health, pace) = (crew.health(), crew.pace());
     let snapshot = health.snapshot();
     let present = crew.present();
@@ -62,6 +62,7 @@ pub(super) fn fleet(crew: &Crew) -> Fleet {
         tasks: Handle::current().metrics().num_alive_tasks(),
         counters: counters(&snapshot.counts),
         latest_event: health.history().latest(),
+        load,
     }
 }
 
@@ -185,7 +186,7 @@ fn bluetooth(state: &ble::State) -> Bluetooth {
     }
 }
 
-fn counters(counts: &Counts) -> Counters {
+pub(super) fn counters(counts: &Counts) -> Counters {
     Counters {
         events: counts.events,
         published: counts.published,

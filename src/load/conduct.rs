@@ -32,6 +32,15 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// Distance between two looks at the bounds that end a phase.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// A phase that goes on.
+#[derive(Debug, Clone)]
+pub(super) struct Stage {
+    /// Its place among the phases.
+    pub(super) number: usize,
+    pub(super) name: String,
+    pub(super) begin: Instant,
+}
+
 /// Who goes through the phases of one process's part of a fleet.
 #[derive(Debug)]
 pub(super) struct Conductor {
@@ -52,7 +61,7 @@ pub(super) struct Conductor {
     orders: Arc<[Vec<mpsc::UnboundedSender<Order>>]>,
     began: Instant,
     phases: Vec<report::Phase>,
-    current: watch::Sender<Option<String>>,
+    current: watch::Sender<Option<Stage>>,
 }
 
 impl Conductor {
@@ -62,7 +71,7 @@ impl Conductor {
         meters: Arc<Meters>,
         (shard, seed, devices): (Shard, u64, usize),
         orders: Arc<[Vec<mpsc::UnboundedSender<Order>>]>,
-        current: watch::Sender<Option<String>>,
+        current: watch::Sender<Option<Stage>>,
     ) -> Self {
         let seats = crew.present().into_iter().map(|(_, seat)| seat).collect();
         let expected = Arc::default();
@@ -104,8 +113,8 @@ impl Conductor {
                 goodbye();
             }
             self.meters.recorder().begin_phase();
-            self.current.send_replace(Some(phase.name.clone()));
             let begin = Instant::now();
+            self.current.send_replace(Some(Stage { number, name: phase.name.clone(), begin }));
             let start = self.began;
             let since = |moment: Instant| (moment - start).as_secs_f64();
             self.phases.push(report::Phase {

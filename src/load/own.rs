@@ -27,10 +27,9 @@ impl Watch {
         let used = cpu.saturating_sub(cpu_before).as_secs_f64();
         Own {
             cpu: used / elapsed,
-            memory: memory("VmRSS:"),
-            tasks: Handle::current().metrics().num_alive_tasks() as u64,
-            // Nearly all of them are sockets; to look at each would cost more than it tells.
-            files: fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64),
+            memory: resident_memory(),
+            tasks: tasks(),
+            files: open_files(),
             late_ms: late.as_secs_f64() * 1e3,
         }
     }
@@ -47,12 +46,27 @@ pub(super) fn peak_memory() -> u64 {
 }
 
 /// Processor time of the process, user and system.
-fn processor_time() -> Duration {
+pub(crate) fn processor_time() -> Duration {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Duration::ZERO };
     [usage.user_time(), usage.system_time()].into_iter().fold(Duration::ZERO, |sum, time| {
         let micros = time.tv_sec() * 1_000_000 + time.tv_usec();
         sum + Duration::from_micros(u64::try_from(micros).unwrap_or_default())
     })
+}
+
+/// Resident memory, in bytes.
+pub(crate) fn resident_memory() -> u64 {
+    memory("VmRSS:")
+}
+
+/// Files that are open. Nearly all of them are sockets; to look at each would cost more than it tells.
+pub(crate) fn open_files() -> u64 {
+    fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64)
+}
+
+/// Tasks of this runtime that are alive.
+pub(crate) fn tasks() -> u64 {
+    Handle::current().metrics().num_alive_tasks() as u64
 }
 
 /// A line of `/proc/self/status` that tells a size, in bytes; 0 where there is none.

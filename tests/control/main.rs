@@ -4,5 +4,6 @@ mod devices;
 mod doors;
 mod faults;
 mod feeds;
+mod numbers;
 mod stage;
 mod steering;

@@ -145,3 +145,24 @@ def test_it_says_so_where_it_cannot_draw_or_finds_nothing(terminal, tmp_path):
     terminal.press("C-l")
     terminal.run(BINARY, "attach", "http://127.0.0.1:9", "--token-file", "token")
     terminal.wait("there is no token", "left=2")
+
+
+def test_a_load_has_a_screen_and_leaving_it_ends_the_run_with_its_report(terminal, tmp_path):
+    profile = tmp_path / "load.yaml"
+    profile.write_text(
+        "fleet: load-screen\nserver: private\ngroups:\n  - { definition: door, names: 'door-{n}', count: 4 }\n"
+        "load:\n  phases:\n    - ramp: 1s\n    - { hold: 10min, name: steady, publish: 20/s }\n"
+        "  thresholds: [publish.count > 0]\n"
+    )
+    terminal.run(BINARY, "load", profile)
+    terminal.wait("steady · hold  2 of 2", "4/4 online", "✓ publish.count > 0", "publish/s: went well, failed")
+    terminal.type("1")
+    terminal.wait("● 4 online", "door-1")
+    terminal.type("L")
+    terminal.press("Up")
+    terminal.wait("join/s: went well, failed")
+    terminal.type("q")
+    terminal.wait("leave, and stop the fleet?")
+    terminal.type("y")
+    terminal.wait("left=0", "held   publish.count > 0", "generator: ")
+    terminal.assert_clean()

@@ -5,3 +5,4 @@ mod limits;
 mod shards;
 mod soak;
 mod stage;
+mod watched;

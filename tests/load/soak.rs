@@ -7,6 +7,8 @@ const SESSIONS: (&str, usize) = ("THINGFLEET_SOAK_SESSIONS", 200);
 const SECONDS: (&str, usize) = ("THINGFLEET_SOAK_SECONDS", 120);
 /// How much more memory the last quarter may take than the one before the middle's end.
 const GROWTH: f64 = 1.01;
+/// Bytes of a mebibyte.
+const MIB: f64 = 1_048_576.0;
 
 fn asked((name, otherwise): (&str, usize)) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
@@ -35,7 +37,7 @@ fn memory_does_not_grow_while_devices_come_and_go() {
         memory.iter().sum::<f64>() / memory.len() as f64
     };
     let (middle, end) = (memory(0.5, 0.75), memory(0.75, 1.0));
-    assert!(end < middle * GROWTH, "{:.1} MiB became {:.1} MiB", middle / 1048576.0, end / 1048576.0);
+    assert!(end < middle * GROWTH, "{:.1} MiB became {:.1} MiB", middle / MIB, end / MIB);
     let back = &report.operations["return"];
-    assert!(back.acknowledged as usize > sessions / 2, "{back:?}");
+    assert!(back.acknowledged > sessions as u64 / 2, "{back:?}");
 }

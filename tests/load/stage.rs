@@ -88,6 +88,11 @@ impl Stage {
         self.start(profile, name, arguments).end()
     }
 
+    /// Waits for something.
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     /// Has the sink answer nobody for a while.
     pub(crate) fn stall(&self, duration: std::time::Duration) {
         let _runtime = self.runtime.enter();

@@ -25,6 +25,7 @@ fn main() -> io::Result<()> {
             counters: Counters::default(),
             tasks: 0,
             latest_event: 0,
+            load: false,
         };
         for one in [News::Connected, News::Fleet(fleet)] {
             tell.send(one).await.expect("the dashboard listens");

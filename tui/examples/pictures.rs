@@ -21,7 +21,7 @@ const INK: &str = "#d7dee6";
 type Steps = fn(&mut Stage);
 
 /// The pictures, and what leads to them.
-const SCREENS: [(&str, Steps); 7] = [
+const SCREENS: [(&str, Steps); 8] = [
     ("fleet", |_| {}),
     ("map", |stage| {
         stage.keys("m");
@@ -41,6 +41,7 @@ const SCREENS: [(&str, Steps); 7] = [
         stage.keys("xjjj");
     }),
     ("code", Stage::open_code),
+    ("load", Stage::open_load),
 ];
 
 fn main() -> io::Result<()> {

@@ -8,6 +8,7 @@ pub mod fleet;
 mod go;
 mod levers;
 pub mod library;
+pub mod load;
 mod message;
 mod mouse;
 pub mod overlay;
@@ -27,6 +28,7 @@ use crossterm::event::KeyEvent;
 use device::DeviceScreen;
 use fleet::FleetScreen;
 use library::LibraryScreen;
+use load::LoadScreen;
 use overlay::Overlay;
 use std::{sync::Arc, time::Duration};
 use steer::Deeds;
@@ -73,6 +75,8 @@ pub struct App {
     pub is_traffic_large: bool,
     /// The library of faults.
     pub library: LibraryScreen,
+    /// The load.
+    pub load: LoadScreen,
     /// What is in front of the screen.
     pub overlay: Option<Overlay>,
     /// What the last line says.
@@ -102,6 +106,7 @@ impl App {
             traffic: Stream::default(),
             is_traffic_large: false,
             library: LibraryScreen::default(),
+            load: LoadScreen::default(),
             overlay: None,
             notice: None,
             deeds: Deeds::default(),
@@ -132,10 +137,16 @@ impl App {
     pub fn drawn(&mut self, shown: Shown) {
         match self.screen {
             Screen::Fleet => self.fleet.offset = shown.offset,
-            Screen::Device | Screen::Traffic | Screen::Log | Screen::Faults | Screen::Code => {}
+            Screen::Device | Screen::Traffic | Screen::Log | Screen::Faults | Screen::Code | Screen::Load => {
+            }
         }
         self.shown = shown;
         self.is_stale = false;
+    }
+
+    /// Whether the fleet is a load.
+    pub fn is_load(&self) -> bool {
+        self.world.fleet.as_ref().is_some_and(|fleet| fleet.load)
     }
 
     /// The device that is on the screen with all it has, if it was looked at.
@@ -209,7 +220,12 @@ impl App {
                 self.is_stale = true;
                 self.world.connection = Some(Err(why));
             }
+            News::Load(load) => self.world.load = Some(load),
             News::Fleet(fleet) => {
+                // A load is looked at as one first.
+                if self.world.fleet.is_none() && fleet.load {
+                    self.screen = Screen::Load;
+                }
                 let restarts = self.world.fleet.as_ref().map_or(0, |fleet| fleet.counters.restarts);
                 // A device whose task is started again loses its faults without a word.
                 let is_other =
@@ -277,7 +293,7 @@ impl App {
                 };
                 self.shown.visible.iter().filter(is_unknown).map(ToString::to_string).collect()
             }
-            Screen::Traffic | Screen::Log | Screen::Faults => Vec::new(),
+            Screen::Traffic | Screen::Log | Screen::Faults | Screen::Load => Vec::new(),
         }
     }
 

@@ -3,10 +3,11 @@
 //! The task owns every connection. It tells of a fleet that is gone and looks for it again by itself; [`Request`]s are
 //! carried out beside each other, so that a slow one holds nothing up.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use thingfleet_control::{
     client::{Client, ClientError, Told},
     command::{Command, FleetChange, Order, Outcome, Selection},
+    load::Load,
     snapshot::{Channel, Device, Entry, Fleet},
     traffic::Exchange,
 };
@@ -69,6 +70,8 @@ pub enum News {
     Lost(String),
     /// The fleet as a whole.
     Fleet(Fleet),
+    /// The load that the fleet is.
+    Load(Arc<Load>),
     /// All devices, in one line each.
     Roster(Vec<Entry>),
     /// Some devices.
@@ -184,7 +187,16 @@ impl Desk {
                     }
                     None => return Err(ClientError::Broken("it has ended".into())),
                 },
-                _ = pulse.tick() => News::Fleet(self.client.fleet().await?),
+                _ = pulse.tick() => {
+                    let fleet = self.client.fleet().await?;
+                    if fleet.load {
+                        let load = News::Load(Arc::new(self.client.load().await?));
+                        if self.tell(load).await.is_err() {
+                            return Ok(Gone);
+                        }
+                    }
+                    News::Fleet(fleet)
+                }
             };
             if self.tell(news).await.is_err() {
                 return Ok(Gone);

@@ -179,6 +179,7 @@ pub static BINDINGS: &[Binding] = &[
     binding(Everywhere, &[Char('4')], Action::Show(Screen::Log), "the log of events"),
     binding(Everywhere, &[Char('5'), Char('x')], Action::Show(Screen::Faults), "the library of faults"),
     binding(Everywhere, &[Char('6'), Char('c')], Action::Show(Screen::Code), "the QR code of the device"),
+    binding(Everywhere, &[Char('7'), Char('L')], Action::Show(Screen::Load), "the load that the fleet is"),
     binding(Everywhere, &[Char('j'), Code(KeyCode::Down)], Action::Down, "down"),
     binding(Everywhere, &[Char('k'), Code(KeyCode::Up)], Action::Up, "up"),
     binding(Everywhere, &[Code(KeyCode::PageDown), Ctrl('d')], Action::PageDown, "a page down"),

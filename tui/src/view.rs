@@ -5,6 +5,7 @@ mod device;
 mod faults;
 mod fleet;
 mod help;
+mod load;
 mod log;
 mod map;
 mod paint;
@@ -26,7 +27,7 @@ use ratatui::{
 };
 
 /// Keys in the last line of each screen, with the fewest words that do.
-const HINTS: [(Screen, &[(Action, &str)]); 6] = [
+const HINTS: [(Screen, &[(Action, &str)]); 7] = [
     (
         Screen::Fleet,
         &[
@@ -98,6 +99,18 @@ const HINTS: [(Screen, &[(Action, &str)]); 6] = [
         ],
     ),
     (Screen::Code, &[(Action::Help, "help"), (Action::Back, "back"), (Action::Copy, "copy")]),
+    (
+        Screen::Load,
+        &[
+            (Action::Help, "help"),
+            (Action::Show(Screen::Fleet), "the fleet"),
+            (Action::Show(Screen::Log), "the log"),
+            (Action::Down, "the next operation"),
+            (Action::Copy, "copy"),
+            (Action::Freeze, "freeze"),
+            (Action::Quit, "leave"),
+        ],
+    ),
 ];
 
 /// Draws everything, and tells what is where.
@@ -119,6 +132,7 @@ pub fn view(app: &App, frame: &mut Frame) -> Shown {
             Screen::Log => log::view(app, &mut paint, body, &mut shown),
             Screen::Faults => faults::view(app, &mut paint, body, &mut shown),
             Screen::Code => code::view(app, &mut paint, body),
+            Screen::Load => load::view(app, frame, theme, body, &mut shown),
         }
         let mut paint = Paint::new(frame.buffer_mut(), theme);
         footer(app, &mut paint, foot, &mut shown);
@@ -153,16 +167,17 @@ fn header(app: &App, paint: &mut Paint, area: Rect, shown: &mut Shown) {
         Some(Err(why)) => at = paint.words(at, &format!("  gone, trying again: {why}"), theme.bad()),
         None => at = paint.words(at, "  connecting", theme.odd()),
     }
-    let width = Screen::ALL.iter().map(|screen| screen.name().len() + 4).sum::<usize>();
+    let screens = || Screen::ALL.into_iter().filter(|screen| *screen != Screen::Load || app.is_load());
+    let width = screens().map(|screen| screen.name().len() + 4).sum::<usize>();
     let width = u16::try_from(width).unwrap_or(u16::MAX);
     if at.width < width {
         return;
     }
     let mut tabs = Rect { x: area.right() - width, width, ..area };
-    for (place, screen) in Screen::ALL.iter().enumerate() {
-        let style = if *screen == app.screen { theme.cursor() } else { theme.faint() };
+    for (place, screen) in screens().enumerate() {
+        let style = if screen == app.screen { theme.cursor() } else { theme.faint() };
         let rest = paint.words(tabs, &format!(" {} {} ", place + 1, screen.name()), style);
-        shown.hits.push((Rect { width: tabs.width - rest.width, ..tabs }, Hit::Screen(*screen)));
+        shown.hits.push((Rect { width: tabs.width - rest.width, ..tabs }, Hit::Screen(screen)));
         tabs = rest;
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use thingfleet_control::{
     client::Told,
     event::{Event, What},
+    load::Load,
     snapshot::{Channel, Counters, Device, Fleet, State},
     traffic::Exchange,
     value::Value,
@@ -30,6 +31,8 @@ pub struct World {
     pub connection: Option<Result<(), String>>,
     /// The fleet as a whole.
     pub fleet: Option<Fleet>,
+    /// The load that the fleet is, if it is one.
+    pub load: Option<Arc<Load>>,
     /// All devices, in one line each.
     pub roster: Roster,
     /// What happens each second.

@@ -90,6 +90,32 @@ fn what_goes_wrong_counts_down_on_its_device() {
 }
 
 #[test]
+fn a_load_shows_its_phase_its_operations_and_its_generator() {
+    at_each_size("load", Stage::open_load);
+}
+
+#[test]
+fn a_fleet_that_is_no_load_says_so() {
+    let mut stage = Stage::new(100, 30, OPTIONS);
+    stage.draw();
+    stage.keys("7");
+    assert!(stage.text().contains("this fleet is no load"));
+    assert!(!stage.text().contains("7 load"));
+}
+
+#[test]
+fn a_load_is_looked_at_as_one_first_and_its_cursor_stays_on_its_operation() {
+    let mut stage = Stage::load(100, 30);
+    assert!(stage.text().contains("publish/s"), "{}", stage.text());
+    stage.keys("kkk");
+    assert!(stage.text().contains("setup/s"));
+    let mut load = common::load();
+    load.operations.remove(0);
+    stage.news(thingfleet_tui::feed::News::Load(load.into()));
+    assert!(stage.text().contains("setup/s"));
+}
+
+#[test]
 fn help_is_made_of_the_table_of_keys() {
     at_each_size("help", |stage| {
         stage.keys("?");
@@ -155,5 +181,6 @@ fn every_size_can_be_drawn() {
             stage.keys_or_kettle(keys);
             stage.draw();
         }
+        Stage::load(columns, lines).draw();
     }
 }

@@ -9,6 +9,7 @@ pub use events::{EventStream, Told};
 use crate::{
     command::{FleetChange, NewDevice, Order, Outcome, Selection, Wait},
     fault::FaultKind,
+    load::Load,
     problem::Problem,
     snapshot::{Device, Entry, Fleet},
     traffic::Exchange,
@@ -155,6 +156,14 @@ impl Client {
     /// [`ClientError`].
     pub async fn faults(&self) -> Result<Vec<FaultKind>, ClientError> {
         self.ask(Method::GET, "/v1/faults", None::<&()>, PATIENCE).await
+    }
+
+    /// How the load stands.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a [`Problem`] of status 404 if the fleet is no load.
+    pub async fn load(&self) -> Result<Load, ClientError> {
+        self.ask(Method::GET, "/v1/load", None::<&()>, PATIENCE).await
     }
 
     /// Waits until a condition holds over a device, and answers how the device is then.

@@ -31,6 +31,9 @@ pub struct Fleet {
     pub counters: Counters,
     /// Sequence number of the latest event; 0 before the first one.
     pub latest_event: u64,
+    /// Whether it is a load, of which `GET /v1/load` tells.
+    #[serde(default)]
+    pub load: bool,
 }
 
 /// A device.

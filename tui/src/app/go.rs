@@ -165,6 +165,10 @@ impl App {
             self.complain("there is no device under the cursor");
             return Vec::new();
         }
+        if screen == Screen::Load && !self.is_load() {
+            self.complain("this fleet is no load: `thingfleet load` makes one");
+            return Vec::new();
+        }
         if screen == Screen::Fleet {
             self.before.clear();
         } else if screen != self.screen {
@@ -215,7 +219,7 @@ impl App {
                 self.open_form();
                 Vec::new()
             }
-            Screen::Device | Screen::Code => Vec::new(),
+            Screen::Device | Screen::Code | Screen::Load => Vec::new(),
         }
     }
 
@@ -268,6 +272,12 @@ impl App {
                 let last = self.library.shown().len().saturating_sub(1);
                 self.library.cursor = moved(self.library.cursor, last);
             }
+            Screen::Load => {
+                if let Some(load) = &world.load {
+                    let to = self.load.cursor(load).saturating_add_signed(by);
+                    self.load.move_to(to, load);
+                }
+            }
             Screen::Code => {}
         }
     }
@@ -309,6 +319,7 @@ impl App {
             Screen::Log => self.log.on().map(|event| words::line(event)),
             Screen::Faults => self.library.on().map(|kind| kind.fault.clone()),
             Screen::Code => self.code().map(str::to_owned),
+            Screen::Load => self.world().load.as_deref().and_then(|load| self.load.words(load)),
         };
         let Some(text) = text else { return Vec::new() };
         self.say("copied");

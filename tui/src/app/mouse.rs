@@ -79,6 +79,11 @@ impl App {
             Screen::Log => self.log.move_to(line),
             Screen::Faults if self.library.cursor == line => self.open_form(),
             Screen::Faults => self.library.cursor = line,
+            Screen::Load => {
+                if let Some(load) = &self.world.load {
+                    self.load.move_to(line, load);
+                }
+            }
             Screen::Code => {}
         }
         Vec::new()

@@ -3,7 +3,7 @@
 use super::{App, Effect, Screen, device, library::FaultForm, steer::Reach};
 use crate::{
     filter::Filter,
-    keys::{self, Binding, Scope},
+    keys::{self, Action, Binding, Scope},
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use nucleo_matcher::{
@@ -151,7 +151,7 @@ impl App {
             Screen::Traffic => self.traffic.filter.clone(),
             Screen::Log => self.log.filter.clone(),
             Screen::Faults => self.library.filter.clone(),
-            Screen::Device | Screen::Code => return,
+            Screen::Device | Screen::Code | Screen::Load => return,
         };
         let input = Input::new(before.text().to_owned());
         self.overlay = Some(Overlay::Filter(FilterPrompt { input, before, error: None }));
@@ -174,7 +174,7 @@ impl App {
             Screen::Traffic => self.traffic.filter(filter),
             Screen::Log => self.log.filter(filter),
             Screen::Faults => self.library.filter(filter),
-            Screen::Device | Screen::Code => {}
+            Screen::Device | Screen::Code | Screen::Load => {}
         }
     }
 
@@ -188,7 +188,10 @@ impl App {
         let Some(Overlay::Palette(palette)) = &self.overlay else { return };
         let text = palette.input.value().to_owned();
         let screen = self.screen;
-        let is_offered = |binding: &&Binding| binding.scope.is_on(screen) && !binding.title.is_empty();
+        let is_there = |action| action != Action::Show(Screen::Load) || self.is_load();
+        let is_offered = |binding: &&Binding| {
+            binding.scope.is_on(screen) && !binding.title.is_empty() && is_there(binding.action)
+        };
         let mut found: Vec<(u32, Found)> = Vec::new();
         if let Some(speed) = text.strip_prefix("speed ").and_then(|speed| speed.trim().parse::<f64>().ok()) {
             found.push((u32::MAX, Found::Speed(speed)));
@@ -220,7 +223,7 @@ impl App {
                 let Some(channel) = self.channel() else { return };
                 (Some(channel.name.clone()), hint(channel), String::new())
             }
-            Screen::Fleet | Screen::Traffic | Screen::Log | Screen::Faults | Screen::Code => {
+            Screen::Fleet | Screen::Traffic | Screen::Log | Screen::Faults | Screen::Code | Screen::Load => {
                 if self.reached(reach).is_empty() {
                     return self.complain("there is no device to give a value");
                 }

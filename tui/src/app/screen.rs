@@ -20,6 +20,8 @@ pub enum Screen {
     Faults,
     /// The QR code of a device.
     Code,
+    /// How the load stands, where the fleet is one.
+    Load,
 }
 
 /// What the picture tells of itself.
@@ -60,8 +62,8 @@ pub enum Hit {
 
 impl Screen {
     /// All screens, in the order of their keys.
-    pub const ALL: [Self; 6] =
-        [Self::Fleet, Self::Device, Self::Traffic, Self::Log, Self::Faults, Self::Code];
+    pub const ALL: [Self; 7] =
+        [Self::Fleet, Self::Device, Self::Traffic, Self::Log, Self::Faults, Self::Code, Self::Load];
 
     /// Its name.
     pub const fn name(self) -> &'static str {
@@ -72,6 +74,7 @@ impl Screen {
             Self::Log => "log",
             Self::Faults => "faults",
             Self::Code => "code",
+            Self::Load => "load",
         }
     }
 }

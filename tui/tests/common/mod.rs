@@ -9,6 +9,7 @@ use std::time::Duration;
 use thingfleet_control::{
     client::Told,
     event::Event,
+    load::Load,
     snapshot::{Device, Entry, Fleet},
     traffic::Exchange,
 };
@@ -108,6 +109,25 @@ impl Stage {
         self.news(News::Devices(vec![device]));
     }
 
+    /// A dashboard that knows a load.
+    pub fn load(columns: u16, lines: u16) -> Self {
+        let terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
+        let mut stage = Self { app: App::new(OPTIONS), terminal, now: 0.0 };
+        stage.time(0.0);
+        let fleet = Fleet { load: true, ..fleet(0) };
+        for news in [News::Connected, News::Fleet(fleet), News::Roster(roster()), News::Load(load().into())] {
+            stage.news(news);
+        }
+        stage
+    }
+
+    /// Turns the flat into a load, and opens that.
+    pub fn open_load(&mut self) {
+        self.news(News::Fleet(Fleet { load: true, ..fleet(31) }));
+        self.news(News::Load(load().into()));
+        self.keys("7");
+    }
+
     /// Two faults of the kettle.
     pub fn go_wrong(&mut self) {
         let mut device = kettle(121.0);
@@ -185,6 +205,73 @@ pub fn fleet(second: u64) -> Fleet {
         "name": "flat", "domain": "localhost", "speed": 10.0, "paused": false, "devices": DEVICES.len(), "lagging": 0,
         "states": {}, "latest_event": second * 40,
         "counters": counters(published, second * 40 + (second % 5) * 9),
+    }))
+}
+
+/// A load in its second minute, with a stall of a second and a storm behind it.
+pub fn load() -> Load {
+    const SECONDS: u32 = 90;
+    let latency = |p50: f64| json!({ "p50": p50, "p90": p50 * 1.7, "p99": p50 * 3.1, "max": p50 * 4.4 });
+    let wave = |at: u32| f64::from(at % 7) * 0.31 + f64::from(at % 3) * 0.2;
+    let stalled = |at: u32| (40..42).contains(&at);
+    let online = |at: u32| {
+        if at < 10 {
+            at * 50
+        } else if (60..64).contains(&at) {
+            250
+        } else {
+            498
+        }
+    };
+    let seconds = 0..SECONDS;
+    let each = |value: &dyn Fn(u32) -> Json| seconds.clone().map(value).collect::<Json>();
+    let publishes = |at: u32| if stalled(at) { 12 } else { 180 + (at * 7) % 41 };
+    let operation = |name: &str, sent: u64, failed: Json, rate: u64, run: f64| {
+        let failures: u64 = failed.as_object().unwrap().values().filter_map(Json::as_u64).sum();
+        json!({
+            "name": name, "sent": sent, "acknowledged": sent - failures - 3, "failed": failed, "in_flight": 3,
+            "rate": rate, "second": (rate > 0).then(|| latency(run * 0.8)), "run": latency(run),
+        })
+    };
+    read(json!({
+        "seconds": 90.4, "online": 498, "expected": 500,
+        "phase": { "name": "steady", "step": "hold", "number": 3, "of": 5, "seconds": 26.4, "planned_seconds": 60.0 },
+        "operations": [
+            operation("connect", 752, json!({}), 0, 4.2),
+            operation("authenticate", 752, json!({ "not-authorized": 2 }), 0, 11.9),
+            operation("bind", 750, json!({}), 0, 1.1),
+            operation("setup", 750, json!({ "wait": 1 }), 0, 48.0),
+            operation("join", 500, json!({ "authentication": 2 }), 0, 71.3),
+            operation("return", 250, json!({}), 0, 312.5),
+            operation("publish", 17_204, json!({ "resource-constraint": 31, "timeout": 4 }), 201, 6.4),
+            operation("event", 17_100, json!({ "missing": 1 }), 199, 9.7),
+        ],
+        "thresholds": [
+            { "text": "publish.p99 < 200ms", "value": 0.019_84, "measured": "19.8 ms", "held": true },
+            { "text": "errors < 0.1 %", "value": 0.001_1, "measured": "0.110 %", "held": false },
+            { "text": "online >= 99 %", "value": 0.996, "measured": "99.600 %", "held": true },
+        ],
+        "generator": {
+            "cpu": 0.83, "memory": 123_731_968, "tasks": 1204, "files": 1017, "late_ms": 1.7, "limit_ms": 50.0,
+            "late_share": 0.0002, "saturated": false,
+        },
+        "series": {
+            "at": each(&|at| at.into()), "online": each(&|at| online(at).into()),
+            "expected": each(&|at| (at * 50).min(500).into()), "cpu": each(&|at| (0.8 + wave(at) / 20.0).into()),
+            "memory": each(&|_| 123_731_968.into()), "late_ms": each(&|at| (1.0 + wave(at)).into()),
+            "operations": {
+                "publish": {
+                    "acknowledged": each(&|at| publishes(at).into()),
+                    "failed": each(&|at| if stalled(at) { 9 } else { 0 }.into()),
+                    "latency": each(&|at| latency(if stalled(at) { 300.0 } else { 5.0 + wave(at) })),
+                },
+                "setup": {
+                    "acknowledged": each(&|at| if at < 10 { 50 } else { 0 }.into()),
+                    "failed": each(&|_| 0.into()),
+                    "latency": each(&|at| if at < 10 { latency(40.0) } else { Json::Null }),
+                },
+            },
+        },
     }))
 }
 
