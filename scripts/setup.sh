@@ -140,7 +140,11 @@ test)
     need curl curl "an example of docs/CONTROL.md"
     need node nodejs "another one"
     need tmux tmux "terminal of the dashboard's tests"
-    need qemu-system-riscv32 qemu-system-misc "machine for the riscv32 golden trace"
+    need qemu-system-riscv32 qemu-system-misc "machine for the riscv32 golden trace and the firmware"
+    need clang clang "compiler of the firmware's TLS"
+    need_package libclang-dev "the same, for its bindings"
+    need cmake cmake "what builds that"
+    need ninja ninja-build "the same"
     if ! riscv_target; then
         need_package rustc-web "compiler whose library source Debian has, for riscv32 without rustup"
         need_package rust-web-src "source of core and alloc for riscv32"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every test there is: Rust, the riscv32 trace in QEMU, the editors' schema, the journeys of an independent client on
-# both servers and over Bluetooth, the control interface against its own document, the dashboard in a terminal, every
-# fault as clients see it, and a fleet of five hundred.
+# Every test there is: Rust, the riscv32 trace and a whole device in QEMU, the editors' schema, the journeys of an
+# independent client on both servers and over Bluetooth, the control interface against its own document, the dashboard in
+# a terminal, every fault as clients see it, and a fleet of five hundred.
 # Goes through all of them whatever fails, and prints the closing line of each runner again at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,6 +41,8 @@ else
     run rust cargo test --workspace --no-fail-fast
 fi
 run riscv32 scripts/riscv-trace.sh
+run image scripts/firmware.sh
+run firmware .venv/bin/python -m pytest -q tests/firmware
 
 if cargo build --bin thingfleet && cargo build --package thingfleet-tui --example panic; then
     run schema .venv/bin/python -m pytest -q tests/schema
@@ -74,7 +76,7 @@ else
     cargo_closing rust
 fi
 closing riscv32 .
-for name in schema prosody ejabberd bluetooth control dashboard faults fleet; do
+for name in firmware schema prosody ejabberd bluetooth control dashboard faults fleet; do
     [ ! -e "$logs/$name" ] || closing $name '(passed|failed|error).* in [0-9]'
 done
 if [ ${#failed[@]} -gt 0 ]; then

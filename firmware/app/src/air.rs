@@ -94,7 +94,9 @@ impl Air {
             station.off().await;
             let mut client = Client { air: self, inbox, is_connected: false };
             loop {
-                let served = serve(radio.switch_on(), &peripheral, address, &mut client).await;
+                // On the heap, so that a stream has that memory once nothing is on the air.
+                let serving = Box::pin(serve(radio.switch_on(), &peripheral, address, &mut client));
+                let served = serving.await;
                 if client.is_connected {
                     client.tell(Input::ClientGone).await;
                     client.is_connected = false;

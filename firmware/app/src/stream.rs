@@ -4,6 +4,7 @@ use crate::{
     body::{Inbox, Told},
     platform::{Entropy, Network},
 };
+use alloc::boxed::Box;
 use core::cell::Cell;
 use embassy_futures::select::{Either, select};
 use embassy_sync::{blocking_mutex::raw::NoopRawMutex, signal::Signal};
@@ -130,7 +131,8 @@ impl Stream {
             };
             self.is_busy.set(true);
             let mut tell = async |happening| inbox.send(Told::Stream(turn, happening)).await;
-            let stay = self.stay(network, entropy, &account, &mut tell);
+            // On the heap, so that a peripheral has that memory while there is no stream.
+            let stay = Box::pin(self.stay(network, entropy, &account, &mut tell));
             wanted = match select(stay, self.wanted.wait()).await {
                 Either::First(()) => None,
                 Either::Second(next) => next,

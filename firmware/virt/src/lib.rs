@@ -1,7 +1,34 @@
-//! The little platform the device core needs on QEMU's riscv32 `virt` machine: a heap, a serial line, an exit status.
+//! The little platform that images need on QEMU's riscv32 `virt` machine: a heap, a serial line, an exit status, and for
+//! a whole device a clock, a network, a Bluetooth line, a flash and entropy.
 //!
-//! Nothing here knows what a device is; `bin/` does.
+//! Nothing here knows what a device is; `bin/` does. `unsafe` is what registers and virtio queues need, and nothing else.
 #![no_std]
+
+#[cfg(feature = "board")]
+extern crate alloc;
+
+#[cfg(feature = "board")]
+pub mod board;
+#[cfg(feature = "board")]
+mod console;
+#[cfg(feature = "board")]
+mod entropy;
+#[cfg(feature = "board")]
+mod flash;
+#[cfg(feature = "board")]
+mod interrupt;
+#[cfg(feature = "board")]
+mod libc;
+#[cfg(feature = "board")]
+mod net;
+#[cfg(feature = "board")]
+mod settings;
+#[cfg(feature = "board")]
+mod time;
+#[cfg(feature = "board")]
+mod tls;
+#[cfg(feature = "board")]
+mod virtio;
 
 use core::{
     fmt::{self, Write},
@@ -24,27 +51,51 @@ pub fn init() {
     unsafe { HEAP.init(&raw mut MEMORY as usize, HEAP_SIZE) }
 }
 
-/// The machine's first serial line (an NS16550A), which QEMU connects to its standard output.
+/// Bytes of heap in use.
+pub fn heap_used() -> usize {
+    HEAP.used()
+}
+
+/// Reads a register of the machine.
+fn read<T>(address: usize) -> T {
+    // SAFETY: every caller names a register that lies there on this machine, with its width.
+    unsafe { (address as *const T).read_volatile() }
+}
+
+/// Writes a register of the machine.
+fn write<T>(address: usize, value: T) {
+    // SAFETY: as above; none of these registers makes the processor write to memory by itself.
+    unsafe { (address as *mut T).write_volatile(value) }
+}
+
+/// The machine's first serial line (an NS16550A), which QEMU connects to its standard input and output.
 #[derive(Debug)]
 pub struct Serial;
 
+/// Its first register.
+const UART: usize = 0x1000_0000;
+
+impl Serial {
+    /// The next byte that came in, if there is one.
+    pub fn take() -> Option<u8> {
+        const LINE_STATUS: usize = UART + 5;
+        (read::<u8>(LINE_STATUS) & 1 == 1).then(|| read::<u8>(UART))
+    }
+}
+
 impl Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        const TRANSMIT: *mut u8 = 0x1000_0000 as *mut u8;
-        for byte in text.bytes() {
-            // SAFETY: the transmit register of the UART lies there on this machine, and QEMU's is always ready.
-            unsafe { TRANSMIT.write_volatile(byte) }
-        }
+        // QEMU's is always ready.
+        text.bytes().for_each(|byte| write(UART, byte));
         Ok(())
     }
 }
 
 /// Ends the emulation; QEMU exits with this status.
 pub fn exit(status: u16) -> ! {
-    const TEST_DEVICE: *mut u32 = 0x0010_0000 as *mut u32;
+    const TEST_DEVICE: usize = 0x0010_0000;
     let command = if status == 0 { 0x5555 } else { u32::from(status) << 16 | 0x3333 };
-    // SAFETY: SiFive's test device lies there on this machine.
-    unsafe { TEST_DEVICE.write_volatile(command) }
+    write(TEST_DEVICE, command);
     loop {
         riscv::asm::wfi();
     }

@@ -233,9 +233,9 @@ fn closing_says_goodbye_and_waits_a_moment_for_the_servers_end() {
         assert!(!bench.client.is_over());
         bench.told.clear();
         if answers {
-            bench.say("<message/></stream:stream>")
+            bench.say("<message/></stream:stream>");
         } else {
-            bench.wait(2)
+            bench.wait(2);
         }
         assert!(bench.client.is_over());
         assert!(bench.told.is_empty(), "{:?}", bench.told);
@@ -244,7 +244,7 @@ fn closing_says_goodbye_and_waits_a_moment_for_the_servers_end() {
 
 #[test]
 fn what_a_stranger_overdoes_is_answered_and_counted_and_the_stream_goes_on() {
-    let attributes: String = (0..500).map(|i| format!(" a{i}=''")).collect();
+    let attributes = (0..500).map(|i| format!(" a{i}=''")).collect::<Vec<_>>().concat();
     for inner in [
         "<a/>".repeat(2000),
         format!("{}{}", "<a>".repeat(2000), "</a>".repeat(2000)),

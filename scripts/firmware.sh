@@ -1,0 +1,20 @@
+#!/bin/sh
+# Builds the firmware's image for QEMU's riscv32 machine with the instruction set of the ESP32-C3, of the definition that
+# THINGFLEET_DEVICE names (an absolute path) or of a kettle, and says how large it is.
+set -eu
+cd "$(dirname "$0")/.."
+target=riscv32imc-unknown-none-elf
+for tool in clang cmake ninja; do
+    command -v $tool >/dev/null || {
+        echo "$tool is missing, which TLS is built with: apt-get install clang libclang-dev cmake ninja-build" >&2
+        exit 3
+    }
+done
+environment=$(scripts/riscv-sysroot.sh)
+eval "$environment"
+build=${CARGO_TARGET_DIR:-$PWD/target}/riscv
+export CARGO_TARGET_DIR="$build"
+
+(cd firmware/virt && cargo build --quiet --locked --release --features board --bin device --target "$target")
+image=$build/$target/release/device
+echo "$image: $(size "$image" | awk 'NR == 2 { print $1 + $2 }') bytes of code and data"

@@ -1,0 +1,62 @@
+"""Fixtures of the firmware in an emulator: an air, a phone on it, a server, an owner, and the machine."""
+
+import itertools
+
+import pytest
+import pytest_asyncio
+from air import Air
+from people import Person
+from phone import Phone
+from surroundings import server  # noqa: F401
+
+import machines
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def image():
+    """Fails at once, and with the way out, where the image is not built."""
+    if not machines.image().exists():
+        pytest.exit(f"{machines.image()} is missing: scripts/firmware.sh", returncode=3)
+
+
+@pytest_asyncio.fixture
+async def air():
+    """Virtual controllers, as scripts/air.py gives them, on a port of the test's own."""
+    async with Air(port=0) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def phone(air):
+    """A phone on that air."""
+    return await Phone(air).switch_on()
+
+
+@pytest.fixture
+def name():
+    """A device name of this test's own."""
+    return f"chip-{next(_numbers)}"
+
+
+@pytest_asyncio.fixture
+async def owner(server, name):
+    """Whom the device is to belong to."""
+    person = await Person(server, f"juliet-{name}").enter()
+    yield person
+    await person.leave()
+
+
+@pytest_asyncio.fixture
+async def machine(air, tmp_path):
+    """Makes machines with the same flash: `await machine(server)`, off until `switch_on`."""
+    made = []
+
+    def make(server, **settings):
+        made.append(machines.Machine(tmp_path, server, air, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.switch_off()
