@@ -416,7 +416,7 @@ impl Agent {
             | Phase::Subscribing
             | Phase::Fetching
             | Phase::Ready => {
-                // The permission may have come and not been heard; kept, it would be in the way of everybody.
+                // Kept, it would be in everybody's way until it is asked for again, and is not given twice.
                 self.release_setup(cx);
                 self.requests.clear();
                 self.outbox.reset();

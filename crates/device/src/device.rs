@@ -66,6 +66,8 @@ pub struct Device<D> {
     on_time: Vec<Output>,
     /// When it starts; only in [`Session::Off`].
     boot_at: Option<Instant>,
+    /// What it was told while it hung, and finds when it goes on.
+    unheard: Vec<Input>,
 }
 
 impl<D: Deref<Target = Definition>> Device<D> {
@@ -87,6 +89,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
             writing: None,
             on_time: Vec::new(),
             boot_at: None,
+            unheard: Vec::new(),
             instance,
         };
         device.show(Colour::Red);

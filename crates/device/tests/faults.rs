@@ -273,6 +273,24 @@ fn a_device_that_hangs_says_nothing_and_goes_on_afterwards() {
 }
 
 #[test]
+fn a_device_that_hung_while_its_turn_came_gives_it_back_and_asks_again() {
+    let mut rig = Rig::online("Prosody");
+    rig.turn_is_free = false;
+    rig.feed(Input::StreamDown(StreamFailure { kind: FailureKind::Lost, text: "cut".into() }));
+    seconds(&mut rig, 30);
+    assert_eq!(rig.device.session(), &Session::SettingUp, "it waits for its turn");
+    begin(&mut rig, Kind::Hang);
+    rig.has_turn = true;
+    rig.feed(Input::SetupGranted);
+    rig.turn_is_free = true;
+    seconds(&mut rig, 10);
+    clear(&mut rig);
+    seconds(&mut rig, 10);
+    assert_eq!(rig.device.session(), &Session::Online);
+    assert!(!rig.has_turn, "others have theirs now");
+}
+
+#[test]
 fn the_network_is_gone_and_the_device_comes_back_with_it() {
     for (kind, refused, cut) in [
         (Kind::Offline, Refused::NoNetwork, Cut::Silent),

@@ -116,6 +116,10 @@ pub struct Rig {
     pub raw: Vec<&'static str>,
     /// How its link is to be.
     pub link: Impairments,
+    /// Whether its turn at creating nodes comes as soon as it asks.
+    pub turn_is_free: bool,
+    /// Whether it has its turn, which it is told once.
+    pub has_turn: bool,
 }
 
 impl Rig {
@@ -139,6 +143,8 @@ impl Rig {
             cuts: Vec::new(),
             raw: Vec::new(),
             link: Impairments::default(),
+            turn_is_free: true,
+            has_turn: false,
             answers: Vec::new(),
             memory: None,
             led: None,
@@ -199,7 +205,11 @@ impl Rig {
                             self.sent.push(stanza);
                         }
                     }
-                    Output::RequestSetup => inputs.push(Input::SetupGranted),
+                    Output::RequestSetup if self.turn_is_free && !self.has_turn => {
+                        self.has_turn = true;
+                        inputs.push(Input::SetupGranted);
+                    }
+                    Output::ReleaseSetup => self.has_turn = false,
                     Output::Event(event) if self.keeps_history => self.events.push(event),
                     Output::StartPeripheral => self.is_peripheral = true,
                     Output::StopPeripheral => self.is_peripheral = false,
@@ -223,7 +233,7 @@ impl Rig {
                     Output::SendRaw(what) => self.raw.push(what),
                     Output::Impair(link) => self.link = link,
                     Output::Led(colour) => self.led = Some(colour),
-                    Output::Event(_) | Output::CloseStream | Output::ReleaseSetup => {}
+                    Output::Event(_) | Output::CloseStream | Output::RequestSetup => {}
                 }
             }
         }

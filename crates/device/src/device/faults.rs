@@ -14,7 +14,7 @@ use crate::{
     io::{Event, FailureKind, FaultId, Input, Output},
     time::Instant,
 };
-use core::{ops::Deref, time::Duration};
+use core::{mem::take, ops::Deref, time::Duration};
 
 /// What no server takes for a stanza.
 const NO_STANZA: &str = "<fault xmlns='urn:thingfleet:fault'/>";
@@ -135,6 +135,11 @@ impl<D: Deref<Target = Definition>> Device<D> {
             Kind::BrownOut => self.boot_at = Some(self.now),
             Kind::FirmwareVersion => self.lose_power(Some(BOOT)),
             Kind::Offline | Kind::Flapping | Kind::DnsFailure | Kind::TlsFailure => self.come_back(),
+            Kind::Hang if !self.faults.has(Kind::Hang) => {
+                for input in take(&mut self.unheard) {
+                    self.react(input);
+                }
+            }
             Kind::Conflict => {
                 if let Session::Failed(failure) = &self.session
                     && failure.kind == FailureKind::Conflict

@@ -41,6 +41,7 @@ impl<D: Deref<Target = Definition>> Device<D> {
         self.reconnect_at = None;
         self.backoff = Backoff::default();
         self.faults.late.clear();
+        self.unheard.clear();
         self.agent = Agent::new(&self.definition);
         self.unset_out();
     }

@@ -19,6 +19,13 @@ impl<D: Deref<Target = Definition>> Device<D> {
                 Input::Stop | Input::Fault(..) | Input::ClearFault(_) | Input::Pace(_) => Some(input),
                 // A device that is out has no say in it; what it is told then is lost.
                 Input::StreamDown(_) if self.session != Session::Off => Some(input),
+                // But what it is told once, and waits for, it finds when it goes on.
+                Input::SetupGranted | Input::NetworkUp | Input::NetworkDown(_)
+                    if self.session != Session::Off =>
+                {
+                    self.unheard.push(input);
+                    None
+                }
                 _ => None,
             };
         }
