@@ -181,6 +181,9 @@ impl Session {
 
     /// Breaks the stream off, or the attempt to open it; [`Self::next`] then tells that it is lost.
     pub fn cut(&mut self, how: Cut) {
+        if self.shape.get().forgets_session {
+            self.forget();
+        }
         match (std::mem::replace(&mut self.state, State::Cut), how) {
             (State::Up(live), Cut::Silent) if self.shape.get().keeps_silent => self.silent.push(live.pipe),
             (State::Up(_) | State::Opening { .. }, _) => {}

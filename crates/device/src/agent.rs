@@ -153,7 +153,8 @@ impl Agent {
     /// A stream is up.
     pub(crate) fn stream_up(&mut self, cx: &mut Context<'_>, full_jid: String, resumed: bool) {
         self.jid = Some(full_jid);
-        if resumed {
+        // What was resumed may be the session of a device that has forgotten it since.
+        if resumed && self.setup.phase != Phase::Offline {
             self.requests.extend(cx.now);
             self.resume_setup(cx);
         } else {

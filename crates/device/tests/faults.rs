@@ -273,6 +273,16 @@ fn a_device_that_hangs_says_nothing_and_goes_on_afterwards() {
 }
 
 #[test]
+fn a_device_that_was_rebooted_begins_anew_even_where_its_session_is_resumed() {
+    let mut rig = Rig::online("Prosody");
+    rig.resumes = true;
+    begin(&mut rig, Kind::Reboot);
+    assert_eq!(rig.device.session(), &Session::Off);
+    seconds(&mut rig, 30);
+    assert_eq!(rig.device.session(), &Session::Online);
+}
+
+#[test]
 fn a_device_that_hung_while_its_turn_came_gives_it_back_and_asks_again() {
     let mut rig = Rig::online("Prosody");
     rig.turn_is_free = false;
