@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use thingfleet_device::{
-    commissioning::gatt::{AttError, Characteristic},
+    commissioning::gatt::{AttError, Characteristic, Write},
     condition::Condition,
     definition::{ChannelId, Security},
     fault::{
@@ -14,7 +14,7 @@ use thingfleet_device::{
     io::{Event, FailureKind, FaultId, Input, Session, StreamFailure},
     value::Value,
 };
-use thingfleet_simulated::{OWNER, Rig, Server, instance, kettle, written};
+use thingfleet_simulated::{OWNER, Rig, Server, Turn, instance, kettle, written};
 
 const SENSORS: &str = "xmpp.iot.sensors";
 const TEMP: &str = "xmpp.iot.sensor.temp";
@@ -273,6 +273,20 @@ fn a_device_that_hangs_says_nothing_and_goes_on_afterwards() {
 }
 
 #[test]
+fn a_write_to_a_device_that_hangs_is_answered_when_it_goes_on() {
+    let mut rig = Rig::unboxed(Security::Open);
+    begin(&mut rig, Kind::Hang);
+    rig.feed(Input::ClientConnected);
+    let value = b"Home".to_vec();
+    rig.feed(Input::GattWrite(Write { characteristic: Characteristic::Ssid, value, encrypted: false }));
+    seconds(&mut rig, 5);
+    assert!(rig.answers.is_empty());
+    rig.feed(Input::ClientGone);
+    clear(&mut rig);
+    assert_eq!(rig.answers, [Ok(())], "a radio waits for it");
+}
+
+#[test]
 fn a_device_that_was_rebooted_begins_anew_even_where_its_session_is_resumed() {
     let mut rig = Rig::online("Prosody");
     rig.resumes = true;
@@ -285,19 +299,18 @@ fn a_device_that_was_rebooted_begins_anew_even_where_its_session_is_resumed() {
 #[test]
 fn a_device_that_hung_while_its_turn_came_gives_it_back_and_asks_again() {
     let mut rig = Rig::online("Prosody");
-    rig.turn_is_free = false;
+    rig.turn = Turn::Taken;
     rig.feed(Input::StreamDown(StreamFailure { kind: FailureKind::Lost, text: "cut".into() }));
     seconds(&mut rig, 30);
     assert_eq!(rig.device.session(), &Session::SettingUp, "it waits for its turn");
     begin(&mut rig, Kind::Hang);
-    rig.has_turn = true;
+    rig.turn = Turn::Given;
     rig.feed(Input::SetupGranted);
-    rig.turn_is_free = true;
     seconds(&mut rig, 10);
     clear(&mut rig);
     seconds(&mut rig, 10);
     assert_eq!(rig.device.session(), &Session::Online);
-    assert!(!rig.has_turn, "others have theirs now");
+    assert_eq!(rig.turn, Turn::Free, "others have theirs now");
 }
 
 #[test]

@@ -116,10 +116,19 @@ pub struct Rig {
     pub raw: Vec<&'static str>,
     /// How its link is to be.
     pub link: Impairments,
-    /// Whether its turn at creating nodes comes as soon as it asks.
-    pub turn_is_free: bool,
-    /// Whether it has its turn, which it is told once.
-    pub has_turn: bool,
+    /// Its turn at creating nodes.
+    pub turn: Turn,
+}
+
+/// Where a device's turn at creating nodes is, which it is told once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It comes as soon as the device asks.
+    Free,
+    /// Somebody else's.
+    Taken,
+    /// The device's.
+    Given,
 }
 
 impl Rig {
@@ -143,8 +152,7 @@ impl Rig {
             cuts: Vec::new(),
             raw: Vec::new(),
             link: Impairments::default(),
-            turn_is_free: true,
-            has_turn: false,
+            turn: Turn::Free,
             answers: Vec::new(),
             memory: None,
             led: None,
@@ -205,11 +213,11 @@ impl Rig {
                             self.sent.push(stanza);
                         }
                     }
-                    Output::RequestSetup if self.turn_is_free && !self.has_turn => {
-                        self.has_turn = true;
+                    Output::RequestSetup if self.turn == Turn::Free => {
+                        self.turn = Turn::Given;
                         inputs.push(Input::SetupGranted);
                     }
-                    Output::ReleaseSetup => self.has_turn = false,
+                    Output::ReleaseSetup if self.turn == Turn::Given => self.turn = Turn::Free,
                     Output::Event(event) if self.keeps_history => self.events.push(event),
                     Output::StartPeripheral => self.is_peripheral = true,
                     Output::StopPeripheral => self.is_peripheral = false,
@@ -233,7 +241,7 @@ impl Rig {
                     Output::SendRaw(what) => self.raw.push(what),
                     Output::Impair(link) => self.link = link,
                     Output::Led(colour) => self.led = Some(colour),
-                    Output::Event(_) | Output::CloseStream | Output::RequestSetup => {}
+                    Output::Event(_) | Output::CloseStream | Output::RequestSetup | Output::ReleaseSetup => {}
                 }
             }
         }

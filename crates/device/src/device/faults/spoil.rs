@@ -12,6 +12,10 @@ use crate::{
 };
 use core::{mem::take, ops::Deref};
 
+/// What a device that hangs is told at most. A radio waits for the answer to each write, so it is a client's coming and
+/// going that counts.
+const UNHEARD: usize = 256;
+
 impl<D: Deref<Target = Definition>> Device<D> {
     pub(super) fn spoil(&mut self, input: Input) -> Option<Input> {
         if self.is_out() {
@@ -19,9 +23,15 @@ impl<D: Deref<Target = Definition>> Device<D> {
                 Input::Stop | Input::Fault(..) | Input::ClearFault(_) | Input::Pace(_) => Some(input),
                 // A device that is out has no say in it; what it is told then is lost.
                 Input::StreamDown(_) if self.session != Session::Off => Some(input),
-                // But what it is told once, and waits for, it finds when it goes on.
-                Input::SetupGranted | Input::NetworkUp | Input::NetworkDown(_)
-                    if self.session != Session::Off =>
+                // But what it is told once and waits for, and what somebody waits for an answer to, it finds when it goes on.
+                Input::SetupGranted
+                | Input::NetworkUp
+                | Input::NetworkDown(_)
+                | Input::ClientConnected
+                | Input::ClientGone
+                | Input::PairingFailed(_)
+                | Input::GattWrite(_)
+                    if self.session != Session::Off && self.unheard.len() < UNHEARD =>
                 {
                     self.unheard.push(input);
                     None
