@@ -1,7 +1,7 @@
 //! A fleet as a load for its server: phases, open-loop traffic, and numbers of what became of it.
 //!
-//! A [`Run`] owns a fleet whose devices it switches on itself. [`conduct`] goes through the phases, [`traffic`] keeps
-//! the rates, [`meters`] sees what happens and [`recorder`] counts; a [`Board`] shows it meanwhile, and [`report`] is
+//! A [`Run`] owns a fleet whose devices it switches on itself. `conduct` goes through the phases, `traffic` keeps
+//! the rates, `meters` sees what happens and [`recorder`] counts; a [`Board`] shows it meanwhile, and [`report`] is
 //! what it all comes to.
 
 mod board;
