@@ -44,6 +44,7 @@ async def test_other_words_of_the_owner_are_no_mirror(server, username, run, own
     owner.write(jid, "hello")
     owner.write(jid, HELLO)
     await owner.heard(jid, since, containing=DONE)
+    await program.event("handshake", step="done")
     assert [event["step"] for event in program.told("handshake")].count("mirrored") == 1
 
 
