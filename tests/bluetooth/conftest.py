@@ -5,21 +5,12 @@ import itertools
 
 import pytest
 import pytest_asyncio
-from people import Person
 from phone import Phone
-from surroundings import built, server  # noqa: F401
+from surroundings import air, built, owner, server  # noqa: F401
 
 import fleets
-from air import Air
 
 _numbers = itertools.count(1)
-
-
-@pytest_asyncio.fixture
-async def air():
-    """Virtual controllers, as scripts/air.py gives them, on a port of the test's own."""
-    async with Air(port=0) as made:
-        yield made
 
 
 @pytest_asyncio.fixture
@@ -48,14 +39,6 @@ async def phone(phones):
 def name():
     """A device name of this test's own."""
     return f"thing-{next(_numbers)}"
-
-
-@pytest_asyncio.fixture
-async def owner(server, name):
-    """Whom devices are to belong to."""
-    person = await Person(server, f"juliet-{name}").enter()
-    yield person
-    await person.leave()
 
 
 @pytest_asyncio.fixture

@@ -4,10 +4,8 @@ import itertools
 
 import pytest
 import pytest_asyncio
-from air import Air
-from people import Person
 from phone import Phone
-from surroundings import server  # noqa: F401
+from surroundings import air, owner, server  # noqa: F401
 
 import machines
 
@@ -22,13 +20,6 @@ def image():
 
 
 @pytest_asyncio.fixture
-async def air():
-    """Virtual controllers, as scripts/air.py gives them, on a port of the test's own."""
-    async with Air(port=0) as made:
-        yield made
-
-
-@pytest_asyncio.fixture
 async def phone(air):
     """A phone on that air."""
     return await Phone(air).switch_on()
@@ -38,14 +29,6 @@ async def phone(air):
 def name():
     """A device name of this test's own."""
     return f"chip-{next(_numbers)}"
-
-
-@pytest_asyncio.fixture
-async def owner(server, name):
-    """Whom the device is to belong to."""
-    person = await Person(server, f"juliet-{name}").enter()
-    yield person
-    await person.leave()
 
 
 @pytest_asyncio.fixture

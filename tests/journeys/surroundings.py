@@ -1,9 +1,12 @@
 """Fixtures that several suites have: each conftest.py takes those that it needs."""
 
 import pytest
+import pytest_asyncio
 
 import program as programs
 import servers
+from air import Air
+from people import Person
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,3 +25,18 @@ def server():
         yield made
     finally:
         made.close()
+
+
+@pytest_asyncio.fixture
+async def air():
+    """Virtual controllers, as scripts/air.py gives them, on a port of the test's own."""
+    async with Air(port=0) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def owner(server, name):
+    """Whom devices are to belong to, where each test names its own."""
+    person = await Person(server, f"juliet-{name}").enter()
+    yield person
+    await person.leave()
