@@ -1,6 +1,6 @@
 # Everything a person or a CI machine types. Each target first installs what it lacks, and says so.
 
-.PHONY: help demo test test-ble soak check bench docs-pictures
+.PHONY: help demo test test-ble soak fuzz check bench firmware test-firmware flash docs-pictures
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -22,6 +22,9 @@ soak: ## two thousand sessions that come and go for half an hour, in memory that
 	@scripts/setup.sh test
 	THINGFLEET_SOAK_SESSIONS=2000 THINGFLEET_SOAK_SECONDS=1800 cargo test --release --test load -- soak
 
+fuzz: ## look for bytes that break a reader, a stream or the store; FOR=60 seconds each, TARGETS="stream flash"
+	cargo run --release --quiet --package thingfleet-fuzz --bin search -- $(or $(FOR),60) $(TARGETS)
+
 check: ## format, lints, licences and bans, documentation without warnings
 	@scripts/setup.sh check
 	@scripts/check.sh
@@ -29,6 +32,23 @@ check: ## format, lints, licences and bans, documentation without warnings
 bench: ## measure against the hand-written lower bounds
 	@scripts/setup.sh bench
 	@scripts/bench.sh
+
+CHIP ?= esp32c3
+DEVICE ?= devices/kettle.yaml
+AUTHORITY ?= firmware/esp/roots.pem
+PACK_OPTIONS = --authority $(AUTHORITY) $(if $(NAME),--name $(NAME)) $(if $(SERIAL),--serial $(SERIAL)) \
+	$(if $(SERVER),--server $(SERVER)) $(if $(LIGHT),--light $(LIGHT)) $(if $(BUTTON),--button $(BUTTON)) $(PACK)
+
+firmware: ## an image for an ESP32: DEVICE=devices/kettle.yaml CHIP=esp32c3 (docs/FIRMWARE.md)
+	@scripts/setup.sh firmware
+	@scripts/firmware-esp.sh $(CHIP) $(DEVICE) $(PACK_OPTIONS)
+
+test-firmware: ## three devices as images for two chips, each held to firmware/esp/budget.txt
+	@scripts/setup.sh firmware
+	@scripts/firmware-esp.sh budget
+
+flash: firmware ## write that image to the board at PORT, and show its log
+	@scripts/flash.sh $(CHIP) $(DEVICE) $(or $(PORT),auto) $(NAME)
 
 docs-pictures: ## draw the pictures of README.md and docs/ and write their tables anew, from the program itself
 	@scripts/setup.sh pictures

@@ -16,6 +16,21 @@ bluez() {
     THINGFLEET_PROFILE=release scripts/test-ble.sh -q bench.py
 }
 
+# The program itself is one of the engines, and stands beside the benchmark.
+engines() {
+    cargo build --release --quiet --bin thingfleet
+}
+
+bench() {
+    cargo run --release --quiet --package thingfleet-bench -- "$@"
+}
+
+# A whole device as firmware, in an emulator; it takes --json.
+firmware() {
+    scripts/firmware.sh >&2
+    .venv/bin/python bench/firmware.py "$@"
+}
+
 # The dashboard is measured without a terminal; it takes --json.
 dashboard() {
     cargo bench --quiet --package thingfleet-tui --bench frames -- "$@"
@@ -23,9 +38,11 @@ dashboard() {
 
 case " $* " in
 *" --only bluez "*) bluez "${@:3}" ;;
+*" --only firmware "*) firmware "${@:3}" ;;
 *" --only dashboard "*) dashboard "${@:3}" ;;
 *" --only commissioning "*) commissioning "${@:3}" ;;
-*" --only "*) cargo run --release --quiet --package thingfleet-bench -- "$@" ;;
-*" --json "*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning --json && dashboard --json ;;
-*) cargo run --release --quiet --package thingfleet-bench -- "$@" && commissioning && dashboard && bluez ;;
+*" --only engines "*) engines && bench "$@" ;;
+*" --only "*) bench "$@" ;;
+*" --json "*) engines && bench "$@" && commissioning --json && dashboard --json ;;
+*) engines && bench "$@" && commissioning && dashboard && firmware && bluez ;;
 esac

@@ -14,12 +14,17 @@ step() { printf '\n== %s\n' "$*"; }
 
 step format
 cargo fmt --all --check
+for workspace in firmware/virt firmware/esp; do cargo fmt --manifest-path $workspace/Cargo.toml --check; done
+rustfmt --edition 2024 --check firmware/tls/src/lib.rs
 
 step lints
 cargo clippy --workspace --all-targets --features thingfleet/otlp --quiet -- -D warnings
 
 step "licences, bans, sources"
-cargo deny --log-level error check --hide-inclusion-graph licenses bans sources
+for workspace in . firmware/virt firmware/esp; do
+    cargo deny --log-level error --manifest-path $workspace/Cargo.toml --config deny.toml \
+        check --hide-inclusion-graph licenses bans sources
+done
 
 step advisories
 case ${ADVISORIES:-auto} in

@@ -6,19 +6,22 @@
 set -eu
 target=${1:-riscv32imc-unknown-none-elf}
 root=$(cd "$(dirname "$0")/.." && pwd)
-sysroot=$root/.cache/riscv-sysroot
-rustc=${RISCV_RUSTC:-/usr/bin/rustc}
+debian=${RISCV_RUSTC:-/usr/bin/rustc}
 
 if rustup target list --installed 2>/dev/null | grep -qx "$target" && [ -z "${RISCV_RUSTC:-}" ]; then
     exit 0
 fi
-real=$("$rustc" --print sysroot 2>/dev/null) || real=
+real=$("$debian" --print sysroot 2>/dev/null) || real=
 if [ ! -f "$real/lib/rustlib/src/rust/library/Cargo.lock" ]; then
-    echo "no core library for $target: run 'rustup target add $target', or 'apt-get install rustc-web rust-web-src lld'" >&2
+    echo "no core library for $target: run 'rustup target add $target', or 'apt-get install rustc-web rust-web-src lld-19'" >&2
     exit 3
 fi
 
-stamp="$target $("$rustc" -vV | tr '\n' ' ')"
+# Link-time optimisation reads the library's bitcode. Small, and with calls that the linker may shorten, since flash is dear.
+flags="-Cembed-bitcode=yes -Copt-level=z -Ctarget-feature=+relax"
+stamp="$target $flags $("$debian" -vV | tr '\n' ' ')"
+# Another library lies elsewhere: cargo builds everything anew only where a flag is another one.
+sysroot=$root/.cache/riscv-sysroot/$(printf '%s' "$stamp" | sha1sum | cut -c1-12)
 if [ "$(cat "$sysroot/$target.stamp" 2>/dev/null)" != "$stamp" ]; then
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
@@ -37,7 +40,7 @@ MANIFEST
         ln -sfn "$part" "$sysroot/lib/rustlib/$(basename "$part")"
     done
     # build-std is unstable; the variable lets this one build of the standard library itself use it.
-    (cd "$work" && env -u CARGO_TARGET_DIR RUSTC="$rustc" RUSTC_BOOTSTRAP=1 \
+    (cd "$work" && env -u CARGO_TARGET_DIR RUSTC="$debian" RUSTFLAGS="$flags" RUSTC_BOOTSTRAP=1 \
         cargo build --quiet --release -Z build-std=core,alloc --target "$target" --target-dir "$work/target") >&2
     rm -rf "${sysroot:?}/lib/rustlib/$target"
     mkdir -p "$sysroot/lib/rustlib/$target/lib"
@@ -48,7 +51,11 @@ MANIFEST
 fi
 
 name=$(printf '%s' "$target" | tr 'a-z-' 'A-Z_')
-echo "export RUSTC='$rustc'"
+echo "export RUSTC='$debian'"
 echo "export CARGO_TARGET_${name}_RUSTFLAGS='--sysroot=$sysroot'"
-# Debian's compiler comes without the linker these targets ask for.
-echo "export CARGO_TARGET_${name}_LINKER='$(command -v rust-lld || command -v ld.lld)'"
+# Debian's compiler comes without the linker these targets ask for; that of the other one does, or Debian's own. Before
+# its fifteenth version that does not shorten calls.
+for linker in "$(rustc --print sysroot)"/lib/rustlib/*/bin/rust-lld "$(command -v ld.lld-19 || command -v ld.lld)"; do
+    [ -x "$linker" ] && break
+done
+echo "export CARGO_TARGET_${name}_LINKER='$linker'"

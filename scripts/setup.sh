@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 
 purpose=${1:-}
 case $purpose in
-demo | test | test-ble | check | bench | pictures) ;;
-*) echo "usage: scripts/setup.sh demo|test|test-ble|check|bench|pictures" >&2 && exit 2 ;;
+demo | test | test-ble | check | bench | firmware | pictures) ;;
+*) echo "usage: scripts/setup.sh demo|test|test-ble|check|bench|firmware|pictures" >&2 && exit 2 ;;
 esac
 
 CARGO_DENY=0.20.2
@@ -78,14 +78,31 @@ release_services() {
     done
 }
 
-# Whether the core library for riscv32 is there, or comes by rustup, which is the smaller download.
+# Whether the core libraries for riscv32 are there, or come by rustup, which is the smaller download.
 riscv_target() {
-    local target=riscv32imc-unknown-none-elf
-    [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ] && return
-    dpkg-query -W rustc-web rust-web-src >/dev/null 2>&1 && return 1
-    command -v rustup >/dev/null || return 1
-    echo "setup: adding the core library for $target with rustup"
-    timeout 120 rustup --quiet target add $target
+    local target sysroot
+    sysroot=$(rustc --print sysroot)
+    for target in riscv32imc-unknown-none-elf riscv32imac-unknown-none-elf; do
+        [ -d "$sysroot/lib/rustlib/$target" ] && continue
+        dpkg-query -W rustc-web rust-web-src >/dev/null 2>&1 && return 1
+        command -v rustup >/dev/null || return 1
+        echo "setup: adding the core library for $target with rustup"
+        timeout 120 rustup --quiet target add $target || return 1
+    done
+}
+
+# What builds the firmware.
+firmware() {
+    need clang clang "compiler of the firmware's TLS"
+    need_package libclang-dev "the same, for its bindings"
+    need cmake cmake "what builds that"
+    need ninja ninja-build "the same"
+    if ! riscv_target; then
+        need_package rustc-web "compiler whose library source Debian has, for riscv32 without rustup"
+        need_package rust-web-src "source of core and alloc for riscv32"
+        compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/rust-lld" >/dev/null ||
+            need ld.lld-19 lld-19 "linker for riscv32"
+    fi
 }
 
 # What the Python tests need, pinned.
@@ -129,8 +146,12 @@ pictures)
 bench)
     need prosody prosody "server under measurement"
     need ejabberdctl ejabberd "server under measurement"
+    need tsung tsung "load generator to compare with"
     need openssl openssl "certificates of those servers"
     python3 -c 'import ensurepip' 2>/dev/null || note python3-venv "environment of the virtual air"
+    need qemu-system-riscv32 qemu-system-misc "machine for the firmware"
+    need nm binutils "sizes of its parts"
+    firmware
     ;;
 test)
     need prosody prosody "server of the journeys"
@@ -141,15 +162,7 @@ test)
     need node nodejs "another one"
     need tmux tmux "terminal of the dashboard's tests"
     need qemu-system-riscv32 qemu-system-misc "machine for the riscv32 golden trace and the firmware"
-    need clang clang "compiler of the firmware's TLS"
-    need_package libclang-dev "the same, for its bindings"
-    need cmake cmake "what builds that"
-    need ninja ninja-build "the same"
-    if ! riscv_target; then
-        need_package rustc-web "compiler whose library source Debian has, for riscv32 without rustup"
-        need_package rust-web-src "source of core and alloc for riscv32"
-        need ld.lld lld "linker for riscv32"
-    fi
+    firmware
     ;;
 test-ble)
     need prosody prosody "server that the guest's devices reach"
@@ -161,6 +174,7 @@ test-ble)
     need cpio cpio "packs the guest"
     need strip binutils "leaves symbols out of the program that the guest loads"
     ;;
+firmware) firmware ;;
 check) ;;
 esac
 

@@ -11,7 +11,7 @@ target=${CARGO_TARGET_DIR:-target}
 profile=${THINGFLEET_PROFILE:-dev}
 
 image=$(scripts/guest-image.sh)
-cargo build --quiet --profile "$profile" --bin thingfleet
+cargo build --quiet --workspace --profile "$profile" --bin thingfleet
 # Without what only a debugger wants it is in the guest's memory sooner.
 program=$(mktemp)
 trap 'rm -f "$program"' EXIT

@@ -10,13 +10,15 @@ export CARGO_TERM_PROGRESS_WHEN=never
 logs=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
 failed=()
+took=
 
 # run NAME COMMAND...: runs a command, keeps its output under that name and remembers whether it failed.
 run() {
-    local name=$1
+    local name=$1 begun=$SECONDS
     shift
     printf '\n== %s\n' "$name"
     "$@" 2>&1 | tee "$logs/$name" || failed+=("$name")
+    took+=" $name $((SECONDS - begun)) s,"
 }
 
 # closing NAME PATTERN: the last line of that output that matches.
@@ -30,36 +32,62 @@ cargo_closing() {
         END { printf "%-9s %d passed; %d failed; %d ignored\n", name, passed, failed, ignored }' "$logs/$1"
 }
 
+# reasons: one line for each test that failed, and why; what a machine keeps of a run is often its end only.
+reasons() {
+    grep -ahE '^(FAILED|ERROR) |^ +(FAIL|SIG[A-Z]+|TIMEOUT|LEAK-FAIL) \[|^test .* FAILED$|^error(\[E[0-9]+\])?: ' "$logs"/* |
+        cut -c1-300 | sort -u | head -n 12 || true
+}
+
+# python_tests ARGUMENT...: pytest, so wide that its summary says why a test failed.
+python_tests() {
+    COLUMNS=300 .venv/bin/python -m pytest "$@"
+}
+
 journeys() {
-    .venv/bin/python -m pytest tests/journeys --server "$1"
+    python_tests -q tests/journeys --server "$1"
+}
+
+# beside NAME COMMAND...: starts a command beside the next run, for what waits more than it computes; `joined` ends it.
+beside() {
+    local name=$1
+    shift
+    "$@" >"$logs/$name" 2>&1 &
+    other=$!
+}
+
+# joined NAME: waits for what was started beside, and shows what it said.
+joined() {
+    wait "$other" || failed+=("$1")
+    printf '\n== %s\n' "$1"
+    cat "$logs/$1"
 }
 
 if command -v cargo-nextest >/dev/null; then
-    run rust cargo nextest run --workspace --no-fail-fast
+    run rust cargo nextest run --workspace --no-fail-fast -E 'not test(/^soak::/)'
     run examples cargo test --workspace --doc
 else
-    run rust cargo test --workspace --no-fail-fast
+    run rust cargo test --workspace --no-fail-fast -- --skip soak::
 fi
 run riscv32 scripts/riscv-trace.sh
 run image scripts/firmware.sh
-run firmware .venv/bin/python -m pytest -q tests/firmware
+run firmware python_tests -q tests/firmware
 
-if cargo build --bin thingfleet && cargo build --package thingfleet-tui --example panic; then
-    run schema .venv/bin/python -m pytest -q tests/schema
-    # The journeys wait more than they compute, so both servers go at the same time.
-    journeys ejabberd >"$logs/ejabberd" 2>&1 &
-    ejabberd=$!
+# Of the whole workspace, here and below: with the features that its tests have, so that nothing is built twice.
+if cargo build --workspace --bin thingfleet --example panic; then
+    run schema python_tests -q tests/schema
+    # Both servers at the same time.
+    beside ejabberd journeys ejabberd
     run prosody journeys prosody
-    wait $ejabberd || failed+=(ejabberd)
-    printf '\n== ejabberd\n'
-    cat "$logs/ejabberd"
+    joined ejabberd
     # They wait more than they compute: for devices that give up, and for controllers that do not answer.
-    run bluetooth .venv/bin/python -m pytest -q -n 4 --dist worksteal tests/bluetooth
-    run control .venv/bin/python -m pytest -q tests/control
-    run dashboard .venv/bin/python -m pytest -q tests/dashboard
-    run faults .venv/bin/python -m pytest -q -n 3 --dist worksteal tests/faults
-    # Alone: five hundred devices beside them make storms of faults last longer than they may.
-    run fleet .venv/bin/python -m pytest -q tests/fleet
+    run bluetooth python_tests -q -n 4 --dist worksteal tests/bluetooth
+    run control python_tests -q tests/control
+    run dashboard python_tests -q tests/dashboard
+    run faults python_tests -q -n 3 --dist worksteal tests/faults
+    # Without the others: five hundred devices beside them make storms of faults last longer than they may.
+    beside soak cargo test --quiet --workspace --test load -- soak::
+    run fleet python_tests -q tests/fleet
+    joined soak
 else
     failed+=(journeys)
 fi
@@ -71,11 +99,14 @@ if [ -e "$logs/examples" ]; then
 else
     cargo_closing rust
 fi
+[ ! -e "$logs/soak" ] || cargo_closing soak
 closing riscv32 .
 for name in firmware schema prosody ejabberd bluetooth control dashboard faults fleet; do
     [ ! -e "$logs/$name" ] || closing $name '(passed|failed|error).* in [0-9]'
 done
+printf 'with what was built for each:%s\n' "${took%,}"
 if [ ${#failed[@]} -gt 0 ]; then
+    reasons
     printf 'test: FAILED: %s (%s s)\n' "${failed[*]}" "$SECONDS"
     exit 1
 fi

@@ -3,6 +3,8 @@
 //! The driver owns the device, its session and its clock. It translates and never decides: what is said, when to
 //! connect again and how to answer is the device's own business.
 
+#[cfg(test)]
+mod bodies;
 mod request;
 mod setup;
 mod wireless;
@@ -242,6 +244,8 @@ impl Driver {
                         wireless.carry_out(output, &device.instance().name, || device.peripheral());
                     }
                 }
+                // This machine has a clock of its own, and nobody asks.
+                Output::ServerTime(_) => {}
                 Output::Led(colour) => self.reporter.led(now, colour),
                 Output::Event(event) => {
                     if let Some(probe) = &self.probe {

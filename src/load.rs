@@ -6,6 +6,7 @@
 
 mod board;
 mod conduct;
+mod diary;
 pub(crate) mod meters;
 mod observers;
 pub(crate) mod own;
@@ -18,6 +19,7 @@ pub use board::Board;
 
 use crate::fleet::{AddError, Fleet, FleetError, Progress, clock::wall_clock, make_room};
 use conduct::{Conductor, Stage};
+use diary::Diary;
 use meters::Meters;
 use observers::{Observer, Order};
 use recorder::{Recorder, Samples, Window, share};
@@ -32,7 +34,10 @@ use std::{
     },
     time::Duration,
 };
-use thingfleet_device::jid::{BareJid, JidError};
+use thingfleet_device::{
+    jid::{BareJid, JidError},
+    value::Secret,
+};
 use thingfleet_schema::{
     load::{Load, Operation},
     profile::{self, Accounts, Server},
@@ -69,7 +74,7 @@ pub struct Run {
     board: Arc<Board>,
     expected: Arc<AtomicUsize>,
     observers: JoinSet<()>,
-    seconds: Arc<Mutex<Vec<Second>>>,
+    diary: Diary,
     latest: watch::Sender<Option<Second>>,
     phase: watch::Receiver<Option<Stage>>,
     started_ms: u64,
@@ -87,9 +92,16 @@ pub enum LoadError {
     /// The fleet did not start.
     #[error(transparent)]
     Fleet(#[from] FleetError),
-    /// Observers need accounts, and there are only those that are given.
-    #[error("observers need accounts of their own, and the profile gives the devices' alone")]
-    NoAccounts,
+    /// Observers need accounts, and too few are given.
+    #[error(
+        "{needed} observers of this part of the fleet need an account each, and {given} are given for it"
+    )]
+    NoAccounts {
+        /// How many observers there are to be in this process.
+        needed: usize,
+        /// How many of the accounts fall to it.
+        given: usize,
+    },
     /// An observer's account cannot have its name.
     #[error("an observer cannot have the account {name}")]
     Name {
@@ -105,6 +117,9 @@ pub enum LoadError {
     /// There is no thread that keeps a schedule.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
+    /// There is no file for what happens each second.
+    #[error("cannot keep what happened each second in a temporary file")]
+    Diary(#[source] io::Error),
 }
 
 impl LoadError {
@@ -114,10 +129,15 @@ impl LoadError {
             Self::NoLoad => Some("add `load` with its phases to the profile; docs/LOAD.md shows how"),
             Self::Empty(_) => Some("take fewer parts, or more devices"),
             Self::Fleet(error) => error.next_step(),
-            Self::NoAccounts => Some("let `accounts: register` make them, or leave `observers` out"),
+            Self::NoAccounts { .. } => {
+                Some("give more under `observers: accounts`; each part of a fleet has observers of its own")
+            }
             Self::Name { .. } => None,
             Self::Observer(error) => Some(error.next_step()),
             Self::Thread(_) => Some("end other programs, or raise the limit of threads"),
+            Self::Diary(_) => {
+                Some("make room in the directory for temporary files, or set TMPDIR to another")
+            }
         }
     }
 }
@@ -148,7 +168,7 @@ impl Run {
         let mut orders: Vec<Vec<mpsc::UnboundedSender<Order>>> = vec![Vec::new(); profile.devices.len()];
         let mut observers = JoinSet::new();
         for (number, crowd) in crowds.iter().enumerate() {
-            let account = crew.account(&crowd.name).await?;
+            let account = crew.account(&crowd.name, crowd.account.clone()).await?;
             let (sender, receiver) = mpsc::unbounded_channel();
             for place in &crowd.places {
                 orders[*place].push(sender.clone());
@@ -174,7 +194,7 @@ impl Run {
             meters,
             conductor,
             observers,
-            seconds: Arc::default(),
+            diary: Diary::new().map_err(LoadError::Diary)?,
             latest: watch::Sender::new(None),
             phase,
             started_ms: wall_clock().0,
@@ -199,7 +219,7 @@ impl Run {
     /// Goes through the phases, until they are over or `ended` is, and says what it came to.
     ///
     /// # Errors
-    /// [`LoadError::Thread`].
+    /// [`LoadError::Thread`], [`LoadError::Diary`].
     pub async fn conduct(&mut self, ended: impl Future<Output = ()>) -> Result<Report, LoadError> {
         let mut own = own::Watch::new();
         let began = Instant::now();
@@ -208,7 +228,7 @@ impl Run {
         let at_the_end = Mutex::new(None);
         let look = || (self.meters.online(), expected.load(Relaxed), began.elapsed());
         self.board.begin(began);
-        let sampling = sample(&self.meters, &expected, &self.board, (&self.seconds, &self.latest), &mut own);
+        let sampling = sample(&self.meters, &expected, &self.board, (&self.diary, &self.latest), &mut own);
         let goodbye = || *at_the_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(look());
         tokio::select! {
             conducted = self.conductor.conduct(&self.load, goodbye) => conducted?,
@@ -217,7 +237,7 @@ impl Run {
         }
         let before_the_goodbye = *at_the_end.lock().unwrap_or_else(PoisonError::into_inner);
         let end = before_the_goodbye.unwrap_or_else(look);
-        Ok(self.report(end, own.cpu()))
+        self.report(end, own.cpu())
     }
 
     /// Lets everybody go.
@@ -227,7 +247,11 @@ impl Run {
     }
 
     /// What it came to at a moment with so many devices online, of so many.
-    fn report(&self, (online, expected, lasted): (usize, usize, Duration), cpu_s: f64) -> Report {
+    fn report(
+        &self,
+        (online, expected, lasted): (usize, usize, Duration),
+        cpu_s: f64,
+    ) -> Result<Report, LoadError> {
         let recorder = self.meters.recorder();
         let in_flight = self.meters.in_flight();
         let operations = Operation::ALL.into_iter().filter_map(|operation| {
@@ -243,7 +267,12 @@ impl Run {
         });
         let limit = self.load.lateness;
         let late_share = recorder.late_share(limit);
-        Report {
+        let mut phases = self.conductor.phases().to_vec();
+        // One that somebody has ended lasted until now.
+        if let Some(last) = phases.last_mut().filter(|last| last.to_s <= last.from_s) {
+            last.to_s = lasted.as_secs_f64().max(last.from_s);
+        }
+        Ok(Report {
             version: report::VERSION,
             fleet: self.profile.name.clone(),
             description: self.profile.description.clone(),
@@ -255,7 +284,7 @@ impl Run {
             online,
             expected,
             shards: vec![self.shard.to_string()],
-            phases: self.conductor.phases().to_vec(),
+            phases,
             operations: operations.collect(),
             thresholds: thresholds.collect(),
             generator: Generator {
@@ -268,8 +297,8 @@ impl Run {
                 peak_memory: own::peak_memory(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
-            seconds: self.seconds.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-        }
+            seconds: self.diary.seconds().map_err(LoadError::Diary)?,
+        })
     }
 }
 
@@ -299,7 +328,7 @@ async fn sample(
     meters: &Meters,
     expected: &AtomicUsize,
     board: &Board,
-    (seconds, latest): (&Mutex<Vec<Second>>, &watch::Sender<Option<Second>>),
+    (diary, latest): (&Diary, &watch::Sender<Option<Second>>),
     own: &mut own::Watch,
 ) {
     let mut beat = interval(SECOND);
@@ -320,7 +349,7 @@ async fn sample(
         board.note(&second, &series);
         let slice = |(operation, series): (Operation, _)| (operation.name().to_owned(), Slice::new(series));
         second.operations = series.into_iter().map(slice).collect();
-        seconds.lock().unwrap_or_else(PoisonError::into_inner).push(second.clone());
+        diary.note(&second);
         latest.send_replace(Some(second));
     }
 }
@@ -329,6 +358,7 @@ async fn sample(
 #[derive(Debug)]
 struct Crowd {
     name: String,
+    account: Option<(BareJid, Secret)>,
     /// Places of the devices that it watches.
     places: Vec<usize>,
 }
@@ -338,26 +368,38 @@ fn introduce(profile: &mut profile::Fleet, load: &Load, shard: Shard) -> Result<
     if load.observers.per_device == 0 {
         return Ok(Vec::new());
     }
-    if profile.accounts == Accounts::Given {
-        return Err(LoadError::NoAccounts);
-    }
     let domain = match &profile.server {
         Server::Private { domain } => domain.clone(),
         Server::Remote(remote) => remote.domain.clone(),
     };
+    let needed = load.observers.needed(profile.devices.len());
+    // Each part of a fleet has observers of its own, since no two sign in with one account.
+    let all = load.observers.accounts.iter().enumerate();
+    let mut given = all.filter(|(number, _)| shard.place(*number).is_some()).map(|(_, account)| account);
+    let are_given = profile.accounts == Accounts::Given || !load.observers.accounts.is_empty();
+    let count = given.clone().count();
+    if are_given && count < needed {
+        return Err(LoadError::NoAccounts { needed, given: count });
+    }
     let mut crowds = Vec::new();
     let places: Vec<_> = (0..profile.devices.len()).collect();
     for _ in 0..load.observers.per_device {
         for places in places.chunks(load.observers.devices_each.max(1)) {
-            // Each shard has observers of its own, since no two sign in with one account.
             let name = format!("observer-{}-{}", shard.index() + 1, crowds.len() + 1);
-            let address = format!("{name}@{domain}");
-            let jid = BareJid::parse(&address).map_err(|source| LoadError::Name { name: address, source })?;
+            let account = given.next().cloned();
+            let given_jid = account.as_ref().map(|(jid, _)| jid.clone());
+            let jid = given_jid.map_or_else(|| own_jid(&name, &domain), Ok)?;
             for place in places {
                 profile.devices[*place].owners.push(jid.clone());
             }
-            crowds.push(Crowd { name, places: places.to_vec() });
+            crowds.push(Crowd { name, account, places: places.to_vec() });
         }
     }
     Ok(crowds)
+}
+
+/// The address of an observer whose account is yet to be made.
+fn own_jid(name: &str, domain: &str) -> Result<BareJid, LoadError> {
+    let name = format!("{name}@{domain}");
+    BareJid::parse(&name).map_err(|source| LoadError::Name { name, source })
 }

@@ -1,10 +1,11 @@
 //! XMPP on the host: connecting, signing on, and one [`session::Session`] for each device.
 //!
-//! tokio-xmpp negotiates the stream up to the bound identity. From there on a session reads and writes
-//! [`thingfleet_device::xml::Element`]s itself; docs/decisions/0002-own-stanza-stream.md says why.
+//! Streams are our own, read and written as [`thingfleet_device::xml::Element`]s; docs/decisions/0002-own-stanza-stream.md
+//! says why. How one signs on is `crates/link`'s, as on firmware.
 
 pub mod client;
 pub mod connect;
+mod deriving;
 mod dns;
 pub mod failure;
 pub mod impaired;

@@ -119,7 +119,7 @@ async fn a_certificate_out_of_date_is_refused() {
     let expired = expired.await;
     expired.refuses(expired.ca(), "has expired").await;
     let early =
-        Handshaker::with("early", peers::DOMAIN, |leaf| leaf.not_before = date_time_ymd(2090, 1, 1)).await;
+        Handshaker::with("early", peers::DOMAIN, |leaf| leaf.not_before = date_time_ymd(2049, 1, 1)).await;
     early.refuses(early.ca(), "is not valid yet").await;
 }
 

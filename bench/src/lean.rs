@@ -18,6 +18,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerNam
 
 /// Bytes read at a time: an answer to a publish fits.
 const CHUNK: usize = 512;
+/// What an answer to a publish has in it, with either quote.
+const ANSWER: [&[u8; 5]; 2] = [b"id='p", b"id=\"p"];
 
 /// Where and how hand-written sessions connect.
 #[derive(Clone)]
@@ -31,6 +33,8 @@ pub(crate) struct Lean {
 pub(crate) struct LeanSession {
     stream: TlsStream<TcpStream>,
     read: Vec<u8>,
+    /// The end of what was read last, in which an answer may have begun.
+    tail: [u8; 4],
 }
 
 impl Lean {
@@ -60,7 +64,7 @@ impl Lean {
         until(&mut tcp, &mut Vec::new(), "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>").await?;
         let name = ServerName::try_from(self.domain.clone())?;
         let stream = self.tls.connect(name, tcp).await?;
-        let mut session = LeanSession { stream, read: Vec::new() };
+        let mut session = LeanSession { stream, read: Vec::new(), tail: [0; 4] };
         let token =
             BASE64_STANDARD.encode(format!("\0{}\0{}", account.jid.local(), account.password.reveal()));
         session.say(&header, "</stream:features>").await?;
@@ -99,13 +103,15 @@ impl LeanSession {
 
     /// Reads once, and counts the answers to publishes in it. Cancel-safe.
     pub(crate) async fn answers(&mut self) -> Result<u64, Failure> {
-        let mut chunk = [0; CHUNK];
-        let count = self.stream.read(&mut chunk).await?;
+        let mut chunk = [0; 4 + CHUNK];
+        let count = self.stream.read(&mut chunk[4..]).await?;
         if count == 0 {
             return Err("the server closed the connection".into());
         }
-        let is_answer = |bytes: &&[u8]| *bytes == b"id='p" || *bytes == b"id=\"p";
-        Ok(chunk[..count].windows(5).filter(is_answer).count() as u64)
+        chunk[..4].copy_from_slice(&self.tail);
+        self.tail.copy_from_slice(&chunk[count..count + 4]);
+        let is_answer = |bytes: &&[u8]| ANSWER.iter().any(|answer| bytes == answer);
+        Ok(chunk[..count + 4].windows(5).filter(is_answer).count() as u64)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Whatever is compared is measured in the same run: the product, a hand-written lower bound, and where there is one
 //! the library people would take instead. Progress goes to standard error, the table or JSON to standard output.
 
+mod engines;
 mod latency;
 mod lean;
 mod measure;
@@ -45,6 +46,9 @@ enum Role {
     /// Runs one fleet on a sink in a process of its own
     #[command(hide = true)]
     Scale(scale::Load),
+    /// Runs the bound's sessions in a process of their own
+    #[command(hide = true)]
+    Bound(engines::Load),
     /// Runs a sink in a process of its own
     #[command(hide = true)]
     Sink(scale::Place),
@@ -60,6 +64,8 @@ enum Benchmark {
     Thesis,
     /// Fleets of 100 to 10,000 devices on a sink
     Scale,
+    /// Beside Tsung, on the same server
+    Engines,
     /// Simulated time
     Simulate,
 }
@@ -80,6 +86,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.role {
         Some(Role::Child(load)) => return sessions::child(load).await,
         Some(Role::Scale(load)) => return scale::child(load).await,
+        Some(Role::Bound(load)) => return engines::child(load).await,
         Some(Role::Sink(place)) => return scale::sink_child(place).await,
         None => {}
     }
@@ -90,6 +97,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     if wanted(Benchmark::Sessions) {
         sessions::run(arguments.quick, &mut report).await?;
+    }
+    if wanted(Benchmark::Engines) {
+        engines::run(arguments.quick, &mut report).await?;
     }
     if wanted(Benchmark::Scale) {
         scale::run(arguments.quick, &mut report).await?;

@@ -11,15 +11,15 @@ use crate::{
     Failure,
     measure::{processor_time, resident_memory},
     report::Report,
-    stage::PATIENCE,
+    stage::{PATIENCE, Told},
 };
 use clap::{Args, ValueEnum};
 use crowd::Crowd;
-use serde_json::{Value, json};
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use serde_json::json;
+use std::{path::PathBuf, time::Duration};
 use thingfleet::xmpp::register::Registrar;
-use thingfleet_peers::{DOMAIN, Server, account};
-use thingfleet_schema::profile::{Remote, Security, Trust};
+use thingfleet_peers::{DOMAIN, Server, account, remote};
+use thingfleet_schema::profile::Trust;
 use tokio::{
     process::Command,
     time::{sleep, timeout},
@@ -178,31 +178,18 @@ async fn in_a_process(
     if let Some(period) = period {
         command.args(["--period", &period.as_millis().to_string()]);
     }
-    let process = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
-    let output = process.wait_with_output().await?;
-    if !output.status.success() {
-        return Err(format!("the process of {}: {}", kind.title(), output.status).into());
-    }
-    let told: Value = serde_json::from_slice(&output.stdout)?;
-    let figure = |name: &str| told[name].as_f64().unwrap_or(f64::NAN);
+    let told = Told::by(&mut command, kind.title()).await?;
     Ok(Cost {
-        memory: figure("memory"),
-        publish: figure("publish"),
-        publishes: figure("publishes"),
-        sign_on: figure("sign_on"),
+        memory: told.figure("memory"),
+        publish: told.figure("publish"),
+        publishes: told.figure("publishes"),
+        sign_on: told.figure("sign_on"),
     })
 }
 
 /// The whole of a process that [`run`] starts.
 pub(crate) async fn child(load: Load) -> Result<(), Failure> {
-    let remote = Remote {
-        domain: DOMAIN.to_owned(),
-        host: Some("127.0.0.1".to_owned()),
-        port: Some(load.port),
-        from: Vec::new(),
-        security: Security::StartTls,
-        trust: Trust::CaFile(load.ca),
-    };
+    let remote = remote(load.port, load.ca);
     let sessions = load.sessions as usize;
     let (memory, processor) = (resident_memory(), processor_time());
     let crowd =

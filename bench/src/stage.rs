@@ -1,7 +1,8 @@
 //! What the benchmarks on real servers share: definitions, fleets, a client that is a device's contact.
 
 use crate::Failure;
-use std::{sync::Arc, time::Duration};
+use serde_json::Value;
+use std::{process::Stdio, sync::Arc, time::Duration};
 use thingfleet::{
     fleet::{Fleet, health::Events},
     xmpp::{client::Client, connect::Connector},
@@ -19,19 +20,44 @@ use thingfleet_schema::{
     profile::{self, Accounts, Remote},
     source::Disk,
 };
-use tokio::time::timeout;
+use tokio::{process::Command, time::timeout};
 
 /// How long anything on a server of our own may take before the run is given up.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
+/// What a process of its own has measured, as the JSON that it prints.
+pub(crate) struct Told(Value);
+
+impl Told {
+    /// Runs a process to its end; `what` it is, for whoever reads that it failed.
+    pub(crate) async fn by(process: &mut Command, what: &str) -> Result<Self, Failure> {
+        let process = process.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let output = process.wait_with_output().await?;
+        if !output.status.success() {
+            return Err(format!("the process of {what}: {}", output.status).into());
+        }
+        Ok(Self(serde_json::from_slice(&output.stdout)?))
+    }
+
+    /// A figure; no number if it did not measure that.
+    pub(crate) fn figure(&self, name: &str) -> f64 {
+        self.0[name].as_f64().unwrap_or(f64::NAN)
+    }
+}
+
 /// A device with one sensor that publishes each `period`; with none it has nothing to say after the first value.
 pub(crate) fn sensor(period: Option<Duration>) -> Arc<Definition> {
+    read(&thermometer(period))
+}
+
+/// The same as a file has it.
+pub(crate) fn thermometer(period: Option<Duration>) -> String {
     let period = period.map_or_else(|| "1h".to_owned(), |period| format!("{}ms", period.as_millis()));
     let tick = if period == "1h" { "1s" } else { &period };
-    read(&format!(
+    format!(
         "device: thermometer\ntitle: Thermometer\ntick: {tick}\nsensors:\n  temp: {{ type: float, unit: celsius, precision: 2, \
          starts: 21, behaviour: {{ random-walk: {{ step: 0.5 }}, clamp: [0, 100] }}, publish: {{ every: {period} }} }}\n"
-    ))
+    )
 }
 
 /// A device with a sensor and an actuator that keep whatever number they are given.

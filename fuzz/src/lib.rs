@@ -1,16 +1,20 @@
 //! What strangers can send, and what files may hold, as functions from bytes: each must return, whatever the bytes are.
 //!
-//! `cargo fuzz run NAME --features libfuzzer` searches for bytes that break one (it needs a nightly toolchain);
-//! `cargo test -p thingfleet-fuzz` replays the corpus and its mutations on any toolchain.
+//! `cargo fuzz run NAME --features libfuzzer` searches for bytes that break one (it needs a nightly toolchain), `make fuzz`
+//! does so without, less cleverly; `cargo test -p thingfleet-fuzz` replays the corpus and its mutations.
 
+mod flash;
 mod gatt;
+pub mod search;
 mod stream;
 
+pub use flash::flash;
 pub use gatt::gatt;
 pub use stream::stream;
 
 use std::{sync::LazyLock, time::Duration};
-use thingfleet_device::{io::Input, ns, xml::Element};
+use thingfleet_device::{io::Input, ns, time::UnixMillis, xml::Element};
+use thingfleet_firmware::sntp;
 use thingfleet_schema::{
     catalogue, definition,
     diagnostic::Diagnostics,
@@ -85,6 +89,22 @@ pub fn csv(data: &[u8]) {
     let surroundings = Surroundings { loader: &loader, environment: &|_| None };
     draw(definition::read("x.yaml", REPLAY, &loader).err());
     draw(profile::read("x.yaml", ACCOUNTS, &surroundings).err());
+}
+
+/// Any datagram as the answer of a time server, also with the right number in it: it is of the era that is meant.
+pub fn sntp(data: &[u8]) {
+    const NUMBER: [u8; 8] = *b"a number";
+    let mut packet = data.to_vec();
+    let took = Duration::from_millis(u64::from(data.first().copied().unwrap_or_default()));
+    for _ in 0..2 {
+        let about = UnixMillis(1_790_000_000_000);
+        if let Ok(date) = sntp::answer(&packet, NUMBER, took, about) {
+            assert!(date.0.abs_diff(about.0) <= 1000 << 32, "{date:?} is of another era");
+        }
+        if let Some(number) = packet.get_mut(24..32) {
+            number.copy_from_slice(&NUMBER);
+        }
+    }
 }
 
 /// Drawing complaints is part of reading: they quote what was sent.

@@ -326,11 +326,12 @@ impl From<LoadError> for Failure {
         let help = error.next_step();
         let message = super::failure::with_causes(&error);
         let failure = match error {
-            LoadError::NoLoad | LoadError::Empty(_) | LoadError::NoAccounts | LoadError::Name { .. } => {
-                Self::input(message)
-            }
+            LoadError::NoLoad
+            | LoadError::Empty(_)
+            | LoadError::NoAccounts { .. }
+            | LoadError::Name { .. } => Self::input(message),
             LoadError::Fleet(error) => return error.into(),
-            LoadError::Observer(_) | LoadError::Thread(_) => Self::environment(message),
+            LoadError::Observer(_) | LoadError::Thread(_) | LoadError::Diary(_) => Self::environment(message),
         };
         match help {
             Some(help) => failure.help(help),

@@ -81,6 +81,7 @@ impl Wireless {
             | Output::Send(_)
             | Output::RequestSetup
             | Output::ReleaseSetup
+            | Output::ServerTime(_)
             | Output::Led(_)
             | Output::Event(_)
             | Output::WaitUntil(_) => {}

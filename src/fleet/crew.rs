@@ -238,6 +238,7 @@ impl Seat {
             addressing: device.addressing.clone(),
             actuators: device.actuators,
             faults: device.faults.clone(),
+            last_reset: None,
         };
         Self {
             definition: Arc::clone(&device.definition),

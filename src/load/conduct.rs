@@ -2,7 +2,7 @@
 //! one of its bounds says so.
 
 use super::{
-    meters::Meters,
+    meters::{Awaited, Meters},
     observers::Order,
     recorder::{Window, share},
     report,
@@ -170,66 +170,48 @@ impl Conductor {
     /// Switches on those between `before` and what is on now.
     async fn ramp(&self, shape: Ramp, before: usize, begin: Instant) {
         let count = self.on - before;
+        let awaited = Arc::default();
         for number in 0..count {
             let Some(place) = self.shard.place(before + number) else { continue };
             let due = if let Some(offset) = ramp(shape, number, count) {
                 begin + offset
             } else {
-                self.wait_for_room(shape, before).await;
+                self.wait_for_room(shape, &awaited).await;
                 Instant::now()
             };
             sleep_until(due).await;
             self.meters.recorder().late(due.elapsed());
-            self.meters.expect(place, Operation::Join, due);
+            self.meters.await_one(place, Operation::Join, due, &awaited);
             self.expected.fetch_add(1, Relaxed);
             self.crew.switch_on(place, Duration::ZERO);
         }
         match shape {
             Ramp::Linear(over) | Ramp::Steps(over, _) => sleep_until(begin + over).await,
-            Ramp::Spike | Ramp::FlatOut(_) => self.all_back(before, begin + LONGEST).await,
+            Ramp::Spike | Ramp::FlatOut(_) => all_back(&awaited, begin + LONGEST).await,
         }
     }
 
     /// Waits until fewer devices are signing on than may.
-    async fn wait_for_room(&self, shape: Ramp, before: usize) {
+    async fn wait_for_room(&self, shape: Ramp, awaited: &Awaited) {
         let Ramp::FlatOut(most) = shape else { return };
-        let most = most.div_ceil(self.shard.of());
-        while self.joining(before) >= most {
-            self.meters.arrival().await;
-        }
-    }
-
-    /// Waits until every device that is to come online has, or has given up.
-    async fn all_back(&self, from: usize, latest: Instant) {
-        let all = async {
-            while self.joining(from) > 0 {
-                self.meters.arrival().await;
-            }
-        };
-        // Whoever is late is seen in the numbers.
-        _ = timeout_at(latest, all).await;
-    }
-
-    /// How many devices are to come online, among those from this place in the fleet on.
-    fn joining(&self, from: usize) -> usize {
-        let places = (from..self.on).filter_map(|global| self.shard.place(global));
-        places.filter(|place| self.meters.is_expected(*place)).count()
+        awaited.fewer_than(most.div_ceil(self.shard.of())).await;
     }
 
     /// Cuts connections all at once, and waits until they are back.
     async fn storm(&self, share: f64, begin: Instant, latest: Instant) {
+        let awaited = Arc::default();
         for global in 0..part(self.on, share) {
             let Some(place) = self.shard.place(global) else { continue };
             let Some(seat) = self.seats.get(place) else { continue };
             let fault = Fault::new(Kind::ConnectionReset, Settings::default(), &seat.definition);
             let Ok(fault) = fault else { continue };
             if self.meters.is_online(place) {
-                self.meters.expect(place, Operation::Return, begin);
+                self.meters.await_one(place, Operation::Return, begin, &awaited);
                 self.meters.recorder().late(begin.elapsed());
                 seat.command(Command::Fault(Box::new(fault), None)).await;
             }
         }
-        self.all_back(0, latest).await;
+        all_back(&awaited, latest).await;
     }
 
     async fn stop(&self, over: Duration, on: usize, begin: Instant) {
@@ -266,6 +248,12 @@ impl Conductor {
         let churn = traffic.churn.map(|(rate, away)| targets.churn(begin, moments("churn", rate), away));
         [publish, actuate, churn].into_iter().flatten().collect()
     }
+}
+
+/// Waits until every device that is awaited has come online or given up.
+async fn all_back(awaited: &Awaited, latest: Instant) {
+    // Whoever is late is seen in the numbers.
+    _ = timeout_at(latest, awaited.fewer_than(1)).await;
 }
 
 /// Waits until one of the bounds holds that end a phase, and gives it.

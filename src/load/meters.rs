@@ -4,12 +4,15 @@
 //! Nothing is ever counted as begun without being in a book until it ends, so that at the end of a run every operation
 //! is acknowledged, failed, or still in flight.
 
+mod awaited;
 mod book;
 mod probe;
 
+pub(super) use awaited::Awaited;
 pub(crate) use probe::Probe;
 
 use super::recorder::Recorder;
+use awaited::Ticket;
 use book::Book;
 use std::{
     collections::BTreeMap,
@@ -21,7 +24,7 @@ use std::{
 };
 use thingfleet_device::definition::{ChannelId, Definition};
 use thingfleet_schema::load::Operation;
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 
 /// How long an observer waits for what it should see, before it is taken as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,8 +36,6 @@ pub(crate) struct Meters {
     /// By the place of their devices.
     books: Vec<Mutex<Book>>,
     online: AtomicUsize,
-    /// Told whenever a device has come online, or has given up.
-    arrived: Notify,
 }
 
 impl Meters {
@@ -44,7 +45,6 @@ impl Meters {
             recorder,
             books: (0..devices).map(|_| Mutex::default()).collect(),
             online: AtomicUsize::new(0),
-            arrived: Notify::new(),
         })
     }
 
@@ -65,21 +65,34 @@ impl Meters {
 
     /// A device is to come online, which should have begun at `intended`.
     pub(super) fn expect(&self, place: usize, operation: Operation, intended: Instant) {
+        self.expect_for(place, operation, intended, None);
+    }
+
+    /// The same of a device that a phase waits for.
+    pub(super) fn await_one(
+        &self,
+        place: usize,
+        operation: Operation,
+        intended: Instant,
+        awaited: &Arc<Awaited>,
+    ) {
+        self.expect_for(place, operation, intended, Some(Ticket::new(awaited)));
+    }
+
+    fn expect_for(&self, place: usize, operation: Operation, intended: Instant, ticket: Option<Ticket>) {
         let mut book = self.book(place);
         if book.due.is_none() {
             book.due = Some((operation, intended));
             self.recorder.begun(operation);
+        }
+        if ticket.is_some() {
+            book.ticket = ticket;
         }
     }
 
     /// Whether a device is still to come online.
     pub(super) fn is_expected(&self, place: usize) -> bool {
         self.book(place).due.is_some()
-    }
-
-    /// Waits until a device has come online or given up since the last call.
-    pub(super) async fn arrival(&self) {
-        self.arrived.notified().await;
     }
 
     /// An observer begins to see what a device publishes.

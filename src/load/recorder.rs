@@ -5,6 +5,7 @@
 
 use hdrhistogram::Histogram;
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -138,11 +139,7 @@ impl Recorder {
 
     /// What happened to one operation since the start, or since the phase began.
     pub fn series(&self, operation: Operation, window: Window) -> Series {
-        let windows = self.of(operation);
-        match window {
-            Window::Run => windows.run.clone(),
-            Window::Phase => windows.phase.clone(),
-        }
+        self.of(operation).over(window).clone()
     }
 
     /// What happened since this was called last, of the operations with which anything happened; and how late the
@@ -173,7 +170,9 @@ impl Recorder {
     /// The value of a metric over a stretch of this length, with that share of devices online; `None` where there is
     /// nothing to look at yet.
     pub fn measure(&self, metric: Metric, window: Window, lasted: Duration, online: f64) -> Option<f64> {
-        measure(metric, |operation| self.series(operation, window), lasted, online)
+        let look =
+            |operation, number: &dyn Fn(&Series) -> Option<f64>| number(self.of(operation).over(window));
+        measure(metric, look, lasted, online)
     }
 
     fn of(&self, operation: Operation) -> MutexGuard<'_, Windows> {
@@ -182,6 +181,13 @@ impl Recorder {
 }
 
 impl Windows {
+    fn over(&self, window: Window) -> &Series {
+        match window {
+            Window::Run => &self.run,
+            Window::Phase => &self.phase,
+        }
+    }
+
     fn each(&mut self, mut change: impl FnMut(&mut Series)) {
         change(&mut self.run);
         change(&mut self.phase);
@@ -257,28 +263,32 @@ impl Default for Series {
     }
 }
 
-/// The value of a metric, where the operations came to this.
+/// The value of a metric; `look` gives a number of what the operations of a kind came to, which are many buckets.
 pub(super) fn measure(
     metric: Metric,
-    series: impl Fn(Operation) -> Series,
+    look: impl Fn(Operation, &dyn Fn(&Series) -> Option<f64>) -> Option<f64>,
     lasted: Duration,
     online: f64,
 ) -> Option<f64> {
     match metric {
         Metric::Online => Some(online),
-        Metric::Latency(operation, statistic) => series(operation).statistic(statistic),
+        Metric::Latency(operation, statistic) => look(operation, &|series| series.statistic(statistic)),
         Metric::Rate(operation) => {
-            Some(series(operation).acknowledged as f64 / lasted.as_secs_f64().max(f64::MIN_POSITIVE))
+            let seconds = lasted.as_secs_f64().max(f64::MIN_POSITIVE);
+            look(operation, &|series| Some(series.acknowledged as f64 / seconds))
         }
-        Metric::Count(operation, outcome) => Some(series(operation).count(outcome) as f64),
+        Metric::Count(operation, outcome) => look(operation, &|series| Some(series.count(outcome) as f64)),
         Metric::Errors(only) => {
             let all = Operation::ALL.into_iter().filter(|one| only.is_none_or(|only| only == *one));
-            let (mut failed, mut ended) = (0, 0);
-            for series in all.map(series) {
-                failed += series.failures();
-                ended += series.failures() + series.acknowledged;
+            let (failed, ended) = (Cell::new(0), Cell::new(0));
+            for operation in all {
+                look(operation, &|series| {
+                    failed.set(failed.get() + series.failures());
+                    ended.set(ended.get() + series.failures() + series.acknowledged);
+                    None
+                });
             }
-            (ended > 0).then(|| failed as f64 / ended as f64)
+            (ended.get() > 0).then(|| failed.get() as f64 / ended.get() as f64)
         }
     }
 }

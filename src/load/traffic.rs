@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{driver::Command, fleet::Seat};
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -62,14 +63,14 @@ impl Targets {
     /// Has devices publish readings.
     pub(super) fn publish(&self, begin: Instant, moments: Moments) -> std::io::Result<Flow> {
         let this = self.clone();
+        let sensors = self.channels(Role::Sensor);
         Flow::start(begin, moments, move |intended, pick| {
             let Some((place, seat)) = this.pick(pick) else { return };
             // Who has left publishes nothing.
             if this.meters.is_away(place) {
                 return;
             }
-            let sensors: Vec<_> = channels(&seat.definition, Role::Sensor).collect();
-            if let Some(channel) = one(&sensors, pick) {
+            if let Some(channel) = one(&sensors[place], pick) {
                 seat.publish(channel, intended);
             }
         })
@@ -83,13 +84,12 @@ impl Targets {
         orders: Arc<[Vec<mpsc::UnboundedSender<Order>>]>,
     ) -> std::io::Result<Flow> {
         let this = self.clone();
+        let actuators = self.channels(Role::Actuator);
         let mut turn = 0usize;
         Flow::start(begin, moments, move |intended, pick| {
             let Some((place, seat)) = this.pick(pick) else { return };
-            let actuators: Vec<_> = channels(&seat.definition, Role::Actuator).collect();
-            let (Some(channel), Some(observer)) = (one(&actuators, pick), one(&orders[place], pick)) else {
-                return;
-            };
+            let (channel, observer) = (one(&actuators[place], pick), one(&orders[place], pick));
+            let (Some(channel), Some(observer)) = (channel, observer) else { return };
             turn += 1;
             let text = another(&seat.definition, channel, turn);
             // It fails only if the run is over.
@@ -123,6 +123,16 @@ impl Targets {
             };
             this.away.add(leave_and_return, &runtime);
         })
+    }
+
+    /// Each device's channels of a role, by place; devices of one definition share them.
+    fn channels(&self, role: Role) -> Vec<Arc<[ChannelId]>> {
+        let mut known: HashMap<*const Definition, Arc<[ChannelId]>> = HashMap::new();
+        let of = |seat: &Arc<Seat>| {
+            let all = known.entry(Arc::as_ptr(&seat.definition));
+            Arc::clone(all.or_insert_with(|| channels(&seat.definition, role).collect()))
+        };
+        self.seats.iter().map(of).collect()
     }
 
     /// The device that a number stands for, among those that are on, if it is one of this process.

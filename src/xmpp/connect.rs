@@ -2,15 +2,16 @@
 //!
 //! One [`Connector`] serves a whole fleet; what is dear to make (trusted roots, resolver) is made once in it.
 
-use super::{dns::Dns, failure::OpenError, link::Link, tls};
+use super::{deriving::Deriver, dns::Dns, failure::OpenError, link::Link, tls};
 use futures::stream::{FuturesUnordered, StreamExt};
 use nix::errno::Errno;
 use std::{
-    io,
+    io::{self, Write as _},
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
+use thingfleet_link::xmpp::{client, salted::Derivation};
 use thingfleet_schema::profile::{Remote, Security};
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -23,25 +24,13 @@ use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 pub struct Timeouts {
     /// One attempt to connect to one address.
     pub connect: Duration,
-    /// TLS, signing on and binding together.
-    pub sign_on: Duration,
-    /// Silence after which the server is asked for a sign of life.
-    pub quiet: Duration,
-    /// Time it has to give one.
-    pub answer: Duration,
-    /// Time a closing stream has to close.
-    pub close: Duration,
+    /// What happens on a connection.
+    pub stream: client::Timeouts,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            sign_on: Duration::from_secs(30),
-            quiet: Duration::from_mins(1),
-            answer: Duration::from_secs(20),
-            close: Duration::from_secs(2),
-        }
+        Self { connect: Duration::from_secs(10), stream: client::Timeouts::default() }
     }
 }
 
@@ -56,9 +45,13 @@ pub struct Connector {
     remote: Remote,
     tls: Option<TlsConnector>,
     dns: Arc<Dns>,
+    deriver: Arc<Deriver>,
     timeouts: Timeouts,
     /// The address of this machine to connect from.
     from: Option<IpAddr>,
+    /// Where links come from in a test without a network.
+    #[cfg(test)]
+    within: Option<Arc<dyn Fn() -> Link + Send + Sync>>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -80,26 +73,45 @@ impl Connector {
             Security::Plain => None,
         };
         let from = remote.from.first().copied();
-        Ok(Self { remote, tls, dns: Arc::new(Dns::new()), timeouts: Timeouts::default(), from })
+        Ok(Self {
+            remote,
+            tls,
+            dns: Arc::new(Dns::new()),
+            deriver: Arc::default(),
+            timeouts: Timeouts::default(),
+            from,
+            #[cfg(test)]
+            within: None,
+        })
     }
 
     /// One connector for each address that the profile wants connections from, sharing what is dear to make; itself
     /// if it does not say.
     pub fn each_source(&self) -> Vec<Arc<Self>> {
         let from = |from| {
-            let Self { remote, tls, dns, timeouts, from: _ } = self;
+            let Self { remote, tls, dns, deriver, timeouts, .. } = self;
             Arc::new(Self {
                 remote: remote.clone(),
                 tls: tls.clone(),
                 dns: Arc::clone(dns),
+                deriver: Arc::clone(deriver),
                 timeouts: *timeouts,
                 from,
+                #[cfg(test)]
+                within: self.within.clone(),
             })
         };
         match self.remote.from.as_slice() {
             [] => vec![from(None)],
             sources => sources.iter().map(|source| from(Some(*source))).collect(),
         }
+    }
+
+    /// Takes links from there in place of the network.
+    #[cfg(test)]
+    pub(crate) fn within(mut self, within: impl Fn() -> Link + Send + Sync + 'static) -> Self {
+        self.within = Some(Arc::new(within));
+        self
     }
 
     /// Replaces the default timeouts.
@@ -114,13 +126,17 @@ impl Connector {
         &self.remote
     }
 
-    /// How long things may take.
-    pub fn timeouts(&self) -> Timeouts {
-        self.timeouts
+    /// How long things may take on a connection.
+    pub fn timeouts(&self) -> client::Timeouts {
+        self.timeouts.stream
     }
 
     /// Connects to a server of `domain`, without TLS yet.
     pub(super) async fn tcp(&self, domain: &str) -> Result<Link, OpenError> {
+        #[cfg(test)]
+        if let Some(within) = &self.within {
+            return Ok(within());
+        }
         let addresses = self.dns.addresses(&self.remote, domain).await?;
         let is_in_reach =
             |address: &SocketAddr| self.from.is_none_or(|from| from.is_ipv4() == address.is_ipv4());
@@ -134,12 +150,22 @@ impl Connector {
         Ok(Box::new(tcp))
     }
 
-    /// Secures a connection.
-    pub(super) async fn secure(&self, link: Link, domain: &str) -> Result<Link, OpenError> {
-        let Some(tls) = &self.tls else { return Ok(link) };
+    /// Secures a connection. What is to be said `first` leaves with the last bytes of the handshake, once the server's
+    /// certificate is believed: a packet less.
+    pub(super) async fn secure(&self, link: Link, domain: &str, first: &str) -> Result<Link, OpenError> {
+        let tls = self.tls.as_ref().ok_or(OpenError::Tls(io::ErrorKind::Unsupported.into()))?;
         let name = ServerName::try_from(domain.to_owned());
         let name = name.map_err(|_| OpenError::ServerName(domain.to_owned()))?;
-        Ok(Box::new(tls.connect(name, link).await.map_err(OpenError::Tls)?))
+        let mut kept = Ok(());
+        let secured = tls.connect_with(name, link, |tls| kept = tls.writer().write_all(first.as_bytes()));
+        let secured = secured.await.map_err(OpenError::Tls)?;
+        kept?;
+        Ok(Box::new(secured))
+    }
+
+    /// Does what is left of deriving a key, together with others of the fleet.
+    pub(super) async fn derived(&self, derivation: Derivation) -> Derivation {
+        self.deriver.finish(derivation).await
     }
 
     /// Why there is no connection, and which limit of this machine it is, if it is one.

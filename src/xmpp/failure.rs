@@ -6,10 +6,8 @@ use thingfleet_device::{
     io::{FailureKind, StreamFailure},
     xml::Element,
 };
-use thingfleet_link::xmpp::failure::{Condition, StreamError as SharedError};
+use thingfleet_link::xmpp::failure::{Condition, StreamError};
 use tokio_rustls::rustls::{self, CertificateError};
-use tokio_xmpp::xmlstream::RecvFeaturesError;
-use xmpp_parsers::stream_error::StreamError;
 
 /// Why a stream could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -69,33 +67,12 @@ pub enum OpenError {
     /// The handshake failed.
     #[error("{}", tls_text(.0))]
     Tls(#[source] io::Error),
-    /// The server refused STARTTLS after offering it.
-    #[error("the server refused to start TLS")]
-    TlsRefused,
-    /// The server does not offer STARTTLS.
-    #[error("the server offers no TLS")]
-    NoTls,
     /// Without TLS only this machine is talked to.
     #[error("the server's address is not a loopback address, and without TLS only those are allowed")]
     NotLoopback,
-    /// The server sent something before TLS that it may only send inside.
-    #[error("the server sent {0} bytes between STARTTLS and the handshake")]
-    Injected(usize),
-    /// The server refused the account.
+    /// The server did not sign on, or ended the stream.
     #[error("{0}")]
-    Sasl(Condition),
-    /// No mechanism in common.
-    #[error("the server offers {}, and none of it is spoken here", offered(.0))]
-    NoMechanism(Vec<String>),
-    /// The server did not show that it knows the password either, or broke the exchange.
-    #[error("the server failed to sign on: {0}")]
-    ServerSasl(sasl::client::MechanismError),
-    /// The server let nobody be bound or resumed.
-    #[error("{0}")]
-    Establish(SharedError),
-    /// The server ended the stream with an error.
-    #[error("{0}")]
-    Stream(Condition),
+    Stream(StreamError),
     /// The connection broke.
     #[error("{0}")]
     Lost(String),
@@ -115,14 +92,11 @@ impl OpenError {
             | Self::Files(_)
             | Self::TimedOut { .. } => FailureKind::Unreachable,
             Self::Tls(error) if tls_error(error).is_none() => FailureKind::Lost,
-            Self::ServerName(_) | Self::Tls(_) | Self::TlsRefused | Self::Injected(_) => FailureKind::Tls,
-            Self::NoTls | Self::NotLoopback => FailureKind::NoTls,
-            Self::Sasl(condition) => condition.sasl_kind(),
-            Self::NoMechanism(_) => FailureKind::NoMechanism,
-            Self::Establish(error) => error.kind(),
-            Self::Stream(condition) => condition.stream_kind(),
+            Self::ServerName(_) | Self::Tls(_) => FailureKind::Tls,
+            Self::NotLoopback => FailureKind::NoTls,
+            Self::Stream(error) => error.kind(),
             Self::Lost(_) => FailureKind::Lost,
-            Self::ServerSasl(_) | Self::Protocol(_) => FailureKind::Protocol,
+            Self::Protocol(_) => FailureKind::Protocol,
         }
     }
 }
@@ -133,21 +107,9 @@ impl From<OpenError> for StreamFailure {
     }
 }
 
-impl From<SharedError> for OpenError {
-    fn from(error: SharedError) -> Self {
-        match error {
-            SharedError::Stream(condition) => Self::Stream(condition),
-            other => Self::Establish(other),
-        }
-    }
-}
-
-impl From<RecvFeaturesError> for OpenError {
-    fn from(error: RecvFeaturesError) -> Self {
-        match error {
-            RecvFeaturesError::Io(error) => Self::from(error),
-            RecvFeaturesError::StreamError(error) => typed_stream_error(error.0),
-        }
+impl From<StreamError> for OpenError {
+    fn from(error: StreamError) -> Self {
+        Self::Stream(error)
     }
 }
 
@@ -174,20 +136,7 @@ impl From<ReadError> for OpenError {
 
 /// A `<stream:error/>` that came in on an open stream (RFC 6120 section 4.9).
 pub(super) fn stream_error(error: &Element) -> OpenError {
-    OpenError::Stream(Condition::of_stream_error(error))
-}
-
-/// The same before the session reads elements itself.
-pub(super) fn typed_stream_error(error: StreamError) -> OpenError {
-    let text = String::from(&xmpp_parsers::minidom::Element::from(error));
-    match Element::parse(&text) {
-        Ok(element) => stream_error(&element),
-        Err(_) => OpenError::Protocol(text),
-    }
-}
-
-fn offered(mechanisms: &[String]) -> String {
-    if mechanisms.is_empty() { "no mechanism".to_owned() } else { mechanisms.join(", ") }
+    StreamError::Stream(Condition::of_stream_error(error)).into()
 }
 
 /// The TLS error inside an I/O error.

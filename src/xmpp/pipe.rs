@@ -1,10 +1,11 @@
-//! The stanza stream after sign-on: elements in, elements out, over any [`Link`].
+//! A stream of elements, in and out, over any [`Link`].
 //!
 //! Never blocks and never fails for what a stranger sends: an element that cannot be read is
 //! [`Received::Refused`] and the stream goes on. Belongs to one [`super::session::Session`].
 
 use super::link::Link;
 use std::{
+    cell::RefCell,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -12,7 +13,8 @@ use std::{
 use thingfleet_device::{ns, xml::Element};
 use thingfleet_link::xmpp::{
     frame::{Framer, Limits, NotXml},
-    receive::{Received, receive},
+    receive::{Reader, Received},
+    signing_on::write_header,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -21,6 +23,11 @@ use tokio::{
 
 /// Bytes taken from the link at a time.
 const READ: usize = 4096;
+
+thread_local! {
+    /// What all streams of a thread are read with, so that none of them holds a parser.
+    static READER: RefCell<Reader> = RefCell::default();
+}
 
 /// Why reading ended.
 #[derive(Debug, thiserror::Error)]
@@ -45,11 +52,35 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
-    /// Goes on where negotiation left the link; `read_ahead` is what was read but not used.
-    pub(super) fn new(link: Link, read_ahead: &[u8]) -> Self {
+    /// A pipe on a link on which the header of a stream was sent.
+    pub(super) fn begun(link: Link) -> Self {
         let mut framer = Framer::new(Limits::HOST);
-        framer.push(read_ahead);
+        framer.restart();
         Self { link, framer, out: String::new(), written: 0, flushed: true, heard: Instant::now() }
+    }
+
+    /// A pipe on a link on which it begins a stream.
+    pub(super) fn begin(link: Link, domain: &str) -> Self {
+        let mut pipe = Self::begun(link);
+        pipe.begin_stream(domain);
+        pipe
+    }
+
+    /// Begins a stream, the first or the next one on this link: queues its header and expects the server's.
+    pub(super) fn begin_stream(&mut self, domain: &str) {
+        self.framer.restart();
+        write_header(domain, &mut self.out);
+        self.flushed = false;
+    }
+
+    /// Bytes that came in and have not been looked at.
+    pub(super) fn unread(&self) -> usize {
+        self.framer.unread()
+    }
+
+    /// What is under it.
+    pub(super) fn into_link(self) -> Link {
+        self.link
     }
 
     /// Queues an element, which [`Self::poll_flush`] writes; gives its text.
@@ -111,7 +142,8 @@ impl Pipe {
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received, ReadError>> {
         loop {
             if let Some(frame) = self.framer.frame()? {
-                return Poll::Ready(Ok(receive(&frame, Limits::HOST)));
+                let received = READER.with_borrow_mut(|reader| reader.receive(&frame, Limits::HOST));
+                return Poll::Ready(Ok(received));
             }
             let mut chunk = [0; READ];
             let mut chunk = ReadBuf::new(&mut chunk);

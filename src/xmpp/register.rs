@@ -14,6 +14,9 @@ use thingfleet_link::xmpp::{
 };
 use tokio::time;
 
+/// The stream feature (XEP-0077 section 8).
+const REGISTER_FEATURE: &str = "http://jabber.org/features/iq-register";
+
 /// What became of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Registration {
@@ -93,7 +96,8 @@ impl Registrar {
 
     async fn connect(&self) -> Result<Stream, OpenError> {
         let (features, pipe) = negotiate::connect(&self.connector, &self.domain).await?;
-        Ok(Stream { pipe, offered: features.in_band_registration, used: 0 })
+        let offered = features.get(REGISTER_FEATURE, "register").is_some();
+        Ok(Stream { pipe, offered, used: 0 })
     }
 
     async fn ask(

@@ -10,7 +10,7 @@ use super::{
     connect::Connector,
     failure::{self, OpenError},
     impaired::Shape,
-    negotiate::{self, Opened},
+    negotiate::{self, Before, Opened},
     pipe::Pipe,
 };
 use std::{
@@ -31,9 +31,11 @@ use thingfleet_device::{
     xml::Element,
 };
 use thingfleet_link::xmpp::{
+    client::Timeouts,
     establish::Outcome,
     failure::is_stream_error,
     receive::{self, Received},
+    salted::Salted,
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -75,6 +77,8 @@ pub struct Session {
     shape: Shape,
     /// The account it was opened for last.
     account: Option<Account>,
+    /// The key that signing that account on has left.
+    salted: Option<Salted>,
     /// Somebody else who uses that account.
     rival: Option<Box<Session>>,
     /// Streams that were cut in silence: the server goes on believing in them.
@@ -140,6 +144,7 @@ impl Session {
             early: VecDeque::new(),
             shape: Shape::default(),
             account: None,
+            salted: None,
             rival: None,
             silent: Vec::new(),
             attempt: Attempt::default(),
@@ -152,18 +157,20 @@ impl Session {
         if self.shape.get().forgets_session {
             self.forget();
         }
-        self.account = Some(account.clone());
+        if self.account.as_ref() != Some(account) {
+            (self.account, self.salted) = (Some(account.clone()), None);
+        }
         if self.bound.as_ref().is_some_and(|(jid, _)| *jid != account.jid) {
             self.forget();
         }
-        let resume = self.management.resume();
+        let before = Before { resume: self.management.resume(), salted: self.salted.take() };
         let attempt =
-            Box::pin(negotiate::open(self.connector.clone(), account.clone(), resume, self.shape.clone()));
+            Box::pin(negotiate::open(self.connector.clone(), account.clone(), before, self.shape.clone()));
         self.state = State::Opening { attempt, jid: account.jid.clone() };
     }
 
     /// Closes the stream for good: what is queued, a last acknowledgement and `</stream:stream>` are still written
-    /// while [`Self::next`] or [`Self::closed`] is awaited, within [`super::connect::Timeouts::close`]. An attempt to
+    /// while [`Self::next`] or [`Self::closed`] is awaited, within [`thingfleet_link::xmpp::client::Timeouts::close`]. An attempt to
     /// open is given up.
     pub fn close(&mut self) {
         let goodbye = self.management.goodbye();
@@ -301,7 +308,8 @@ impl Session {
 
     /// Takes a stream that has just opened into use.
     fn begin(&mut self, account: BareJid, opened: Opened) -> Result<SessionEvent, OpenError> {
-        let Opened { mut pipe, outcome, early } = opened;
+        let Opened { mut pipe, outcome, early, salted } = opened;
+        self.salted = salted;
         let resumed = match outcome {
             Outcome::Resumed(answer) => {
                 for stanza in self.management.resumed(&answer).map_err(|error| protocol(&error))? {
@@ -425,7 +433,7 @@ impl Live {
         &mut self,
         cx: &mut Context<'_>,
         management: &mut StreamManagement,
-        timeouts: super::connect::Timeouts,
+        timeouts: Timeouts,
     ) -> Poll<Result<Option<Box<Element>>, OpenError>> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();

@@ -1,11 +1,18 @@
 //! Which certificates are believed: one TLS configuration for a whole fleet, made from the profile's `trust`.
 
+mod believed;
+
+use believed::Believed;
 use sha2::{Digest, Sha256};
 use std::{fmt, path::PathBuf, sync::Arc};
 use thingfleet_schema::profile::Trust;
 use tokio_rustls::rustls::{
-    self, CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    self, CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+    client::{
+        Resumption, WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{
         CertificateDer, ServerName, UnixTime,
@@ -50,26 +57,35 @@ pub enum TrustError {
 /// # Errors
 /// [`TrustError`] if there is nothing to believe in.
 pub fn client_config(trust: &Trust) -> Result<ClientConfig, TrustError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut provider = rustls::crypto::ring::default_provider();
+    // First the suite that everybody has (RFC 8446 section 9.1), whose hash processors have instructions for.
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+    let provider = Arc::new(provider);
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(TrustError::Provider)?;
-    let verifier = |trust| Arc::new(Unchained { trust, provider });
-    let config = match trust {
-        Trust::System => builder.with_root_certificates(system_roots()?),
-        Trust::CaFile(path) => builder.with_root_certificates(file_roots(path)?),
-        Trust::Pin(pin) => {
-            builder.dangerous().with_custom_certificate_verifier(verifier(EndEntity::Pinned(*pin)))
-        }
+    let unchained = |trust| Arc::new(Unchained { trust, provider: provider.clone() });
+    let rooted = |roots| {
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+        let verifier = verifier.map_err(|error| TrustError::NoRoots(Some(error.to_string())))?;
+        Ok(Arc::new(Believed::new(verifier)))
+    };
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::System => rooted(system_roots()?)?,
+        Trust::CaFile(path) => rooted(file_roots(path)?)?,
+        Trust::Pin(pin) => unchained(EndEntity::Pinned(*pin)),
         Trust::Insecure => {
             tracing::warn!(
                 "TLS certificates are NOT checked (`insecure: true`): anyone on the way can read and change \
                  everything, passwords included"
             );
-            builder.dangerous().with_custom_certificate_verifier(verifier(EndEntity::Any))
+            unchained(EndEntity::Any)
         }
     };
-    Ok(config.with_no_client_auth())
+    let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    // Tickets would be shared by the whole fleet: devices that never met the server would resume what others began.
+    config.resumption = Resumption::disabled();
+    Ok(config)
 }
 
 fn system_roots() -> Result<RootCertStore, TrustError> {

@@ -39,8 +39,8 @@ async def test_devices_queue_where_there_are_fewer_controllers(fleet, phone, air
     things = await fleet(count=2, adapters=f"['tcp:127.0.0.1:{air.port}']")
     served = (await things.event("bluetooth", state="advertising"))["device"]
     [waiting] = set(things.names) - {served}
-    queued = await things.event("bluetooth", device=waiting, state="queued")
-    assert queued["ahead"] == 0
+    # Both may queue for a moment before the first is served.
+    await things.event("bluetooth", device=waiting, state="queued", ahead=0)
     for device in (served, waiting):
         await unpack(phone, things, device, owner)
 

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 
 # Longer than any call waits by itself.
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 
 class Control:
@@ -25,7 +25,7 @@ class Control:
         order = {"devices": {"name": device}, "command": {"do": what, **settings}}
         return await self.ask("POST", "/v1/commands", order)
 
-    async def wait(self, device, condition, seconds=30.0):
+    async def wait(self, device, condition, seconds=60.0):
         """Waits until a condition holds over a device, and returns the device."""
         body = {"condition": condition, "timeout_seconds": seconds}
         return await self.ask("POST", f"/v1/devices/{device}/wait", body)

@@ -7,8 +7,8 @@ from fleets import unpack
 from phone import Phone
 
 # How long one attempt takes at most, and all of them.
-ATTEMPT = 7.0
-PATIENCE = 90.0
+ATTEMPT = 12.0
+PATIENCE = 110.0
 
 
 async def unpack_somehow(air, fleet, control, name, owner):

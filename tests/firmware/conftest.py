@@ -8,6 +8,7 @@ from phone import Phone
 from surroundings import air, owner, server  # noqa: F401
 
 import machines
+from clock import Clock
 
 _numbers = itertools.count(1)
 
@@ -32,12 +33,28 @@ def name():
 
 
 @pytest_asyncio.fixture
-async def machine(air, tmp_path):
-    """Makes machines with the same flash: `await machine(server)`, off until `switch_on`."""
+async def clock():
+    """Makes time servers: `await clock()`, or `await clock(says)` in seconds since 1970."""
     made = []
 
-    def make(server, **settings):
-        made.append(machines.Machine(tmp_path, server, air, **settings))
+    async def make(says=None):
+        made.append(await Clock(says).start())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest_asyncio.fixture
+async def machine(air, clock, tmp_path):
+    """Makes machines with the same flash: `machine(server)`, off until `switch_on`. They know a time server that is
+    right, or that one."""
+    made = []
+    right = await clock()
+
+    def make(server, clock=right, **settings):
+        made.append(machines.Machine(tmp_path, server, air, clock, **settings))
         return made[-1]
 
     yield make

@@ -4,12 +4,19 @@ Its serial line says what its panel shows, and takes what a person does there.
 """
 
 import asyncio
+import base64
 import os
 from pathlib import Path
 
-DEADLINE = 20.0
+from fleets import DONE, HELLO, credentials, register
+from nacl.signing import SigningKey
+from phone import SETUP_DONE
+from seal import sealer
+
+DEADLINE = 60.0
 ADDRESS = "F2:00:00:00:00:01"
 FLASH = 4 * 4096
+KEY = SigningKey(bytes([7]) * 32)
 
 
 def image():
@@ -21,14 +28,16 @@ def image():
 class Machine:
     """A machine that can be switched off and on; its flash stays."""
 
-    def __init__(self, directory, server, air, ca_file=None, date=None):
+    def __init__(self, directory, server, air, clock, ca_file=None, security="open", options=()):
         self.flash = Path(directory) / "flash.bin"
         if not self.flash.exists():
             self.flash.write_bytes(b"\xff" * FLASH)
         self._server = server
         self._air = air
         self._ca_file = ca_file or server.ca_file
-        self._date = date
+        self.clock = clock
+        self._security = security
+        self._options = options
         self._process = None
         self._reading = None
         self._news = asyncio.Condition()
@@ -37,7 +46,8 @@ class Machine:
     async def switch_on(self):
         """Gives it power."""
         settings = self.flash.with_name("settings")
-        settings.write_text(f"10.0.2.2:{self._server.port}\n{Path(self._ca_file).read_text()}")
+        told = (f"server 10.0.2.2:{self._server.port}", f"time 10.0.2.2:{self.clock.port}", f"security {self._security}")
+        settings.write_text("\n".join((*told, Path(self._ca_file).read_text())))
         bluetooth = f"socket,id=air,host=127.0.0.1,port={self._air.port}"
         self._process = await asyncio.create_subprocess_exec(
             *("setpriv", "--pdeathsig", "TERM"),
@@ -49,7 +59,7 @@ class Machine:
             *("-device", "virtconsole,chardev=air", "-device", "virtio-rng-device"),
             *("-drive", f"if=none,id=flash,format=raw,file={self.flash}", "-device", "virtio-blk-device,drive=flash"),
             *("-device", f"loader,file={settings},addr=0x80800000,force-raw=on"),
-            *(("-rtc", f"base={self._date}") if self._date else ()),
+            *self._options,
             *("-kernel", str(image())),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -69,7 +79,7 @@ class Machine:
         self._process = None
 
     async def press(self, what):
-        """Does what a person can do at its panel: `press`, `release`, `stop`."""
+        """Does what a person can do at its panel: `press`, `release`, `stop`; or has it `panic`."""
         self._process.stdin.write(f"{what}\n".encode())
         await self._process.stdin.drain()
 
@@ -103,3 +113,28 @@ class Machine:
             async with self._news:
                 self.said.append(line.decode(errors="replace").rstrip())
                 self._news.notify_all()
+
+
+def seal(uuid, value):
+    """Seals a value to the machine's key."""
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (b"ssh-ed25519", bytes(KEY.verify_key)))
+    return sealer(base64.b64encode(blob).decode())(uuid, value)
+
+
+async def commission(chip, phone, server, owner, name, pair=False, seal=lambda _, value: value):
+    """The client's part: find, connect, register, write, send the greeting back. Gives the device's JID."""
+    await phone.scan(ADDRESS)
+    client = await phone.connect(ADDRESS)
+    if pair:
+        await client.pair()
+    jid = f"{name}@{server.domain}"
+    await register(server, name)
+    since = owner.inbox.mark()
+    for uuid, value in credentials(jid, owner.bare):
+        await client.write(uuid, seal(uuid, value))
+    await client.write(SETUP_DONE, b"\x01")
+    await client.sent_away()
+    assert await owner.heard(jid, since) == HELLO
+    owner.write(jid, HELLO)
+    await owner.heard(jid, since, containing=DONE)
+    return jid

@@ -1,27 +1,12 @@
 """The life of a device on a chip: out of its box, online, restarted, and forgotten again."""
 
+import pytest
 import wire
-from fleets import DONE, HELLO, credentials, register
-from phone import SETUP_DONE
+from fleets import credentials
+from machines import commission
+from phone import Refused
 
 import machines
-
-
-async def commission(chip, phone, server, owner, name):
-    """The client's part: find, connect, register, write, send the greeting back. Gives the device's JID."""
-    await phone.scan(machines.ADDRESS)
-    client = await phone.connect(machines.ADDRESS)
-    jid = f"{name}@{server.domain}"
-    await register(server, name)
-    since = owner.inbox.mark()
-    for uuid, value in credentials(jid, owner.bare):
-        await client.write(uuid, value)
-    await client.write(SETUP_DONE, b"\x01")
-    await client.sent_away()
-    assert await owner.heard(jid, since) == HELLO
-    owner.write(jid, HELLO)
-    await owner.heard(jid, since, containing=DONE)
-    return jid
 
 
 async def test_a_chip_becomes_its_owners_and_stays_so_until_it_is_reset(machine, phone, server, owner, name):
@@ -60,6 +45,48 @@ async def test_a_chip_becomes_its_owners_and_stays_so_until_it_is_reset(machine,
     assert await chip.stopped() == 0
 
 
+@pytest.mark.parametrize(("security", "how"), [("encrypted", {"pair": True}), ("sealed", {"seal": machines.seal})])
+async def test_a_protected_chip_takes_what_is_protected(machine, phone, server, owner, name, security, how):
+    chip = await machine(server, security=security).switch_on()
+    await phone.scan(machines.ADDRESS)
+    client = await phone.connect(machines.ADDRESS)
+    uuid, value = credentials(f"{name}@{server.domain}", owner.bare)[0]
+    with pytest.raises(Refused):
+        await client.write(uuid, value)
+    await client.disconnect()
+    await commission(chip, phone, server, owner, name, **how)
+    await chip.says("led Green")
+
+
+async def test_a_chip_that_panics_is_back_by_itself_and_says_why(machine, phone, server, owner, name):
+    chip = await machine(server).switch_on()
+    jid = await commission(chip, phone, server, owner, name)
+    await chip.says("led Green")
+    await owner.befriend(jid)
+    since, seen = owner.inbox.mark(), chip.mark()
+    await chip.press("panic")
+    await chip.says("led Green", seen)
+
+    def restarted(stanza):
+        status = stanza.findtext(f"{{{wire.CLIENT}}}status", "")
+        return (stanza.get("from"), status) if "restarted after" in status else None
+
+    def well(stanza):
+        return True if stanza.findtext(f"{{{wire.CLIENT}}}status") == "ok" else None
+
+    device, status = await owner.inbox.wait("presence with a reason", restarted, since)
+    assert status.startswith("ok, restarted after: the serial line wants it (")
+    info = await owner.ask("get", device, f"<query xmlns='{wire.DISCO_INFO}'/>")
+    assert any("the serial line wants it" in text for text in info.itertext())
+
+    # Told once: who pulls the plug wanted it so.
+    await chip.switch_off()
+    since, seen = owner.inbox.mark(), chip.mark()
+    await chip.switch_on()
+    await chip.says("led Green", seen)
+    await owner.inbox.wait("presence without one", well, since)
+
+
 async def test_a_chip_comes_back_when_its_server_does(machine, phone, server, owner, name):
     chip = await machine(server).switch_on()
     await commission(chip, phone, server, owner, name)
@@ -69,4 +96,4 @@ async def test_a_chip_comes_back_when_its_server_does(machine, phone, server, ow
     await chip.says("led Yellow", seen)
     seen = chip.mark()
     server.start()
-    await chip.says("led Green", seen, deadline=60)
+    await chip.says("led Green", seen)

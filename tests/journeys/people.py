@@ -14,7 +14,8 @@ from slixmpp.xmlstream.matcher import MatchXMLMask
 
 import wire
 
-DEADLINE = 15.0
+# For what never comes; a machine with a lot else to do may take long over what does.
+DEADLINE = 60.0
 
 
 class Refused(Exception):

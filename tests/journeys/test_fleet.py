@@ -10,7 +10,7 @@ async def test_forty_devices_at_once_all_come_online_with_all_nodes(server, user
     program = await run(owners=[owner.bare], count=DEVICES, access="open").start()
     names = [f"{username}-{number}" for number in range(1, DEVICES + 1)]
     for name in names:
-        await program.event("nodes-ready", device=name, created=3, deadline=60)
+        await program.event("nodes-ready", device=name, created=3)
         await program.event("session", device=name, state="online")
         for channel in ("temp", "fan"):
             await program.event("published", device=name, channel=channel)
@@ -22,4 +22,4 @@ async def test_forty_devices_at_once_all_come_online_with_all_nodes(server, user
     assert await program.stop() == 0
     await program.start()
     for name in names:
-        await program.event("nodes-ready", device=name, created=0, repaired=0, deadline=60)
+        await program.event("nodes-ready", device=name, created=0, repaired=0)

@@ -133,4 +133,6 @@ fn ctrl_c_ends_a_run_with_its_numbers() {
     let (status, report) = running.end();
     assert!(status.success(), "{status}");
     assert_eq!(report.operations["join"].acknowledged, 5);
+    let [up, hold] = &report.phases[..] else { panic!("{:?}", report.phases) };
+    assert!(hold.from_s >= up.to_s && hold.to_s > hold.from_s, "{:?}", report.phases);
 }

@@ -3,19 +3,11 @@
 use crate::stage::Place;
 use std::{fs, process::Command};
 use thingfleet_peers::{Limits, Server};
-use thingfleet_schema::profile::Trust;
 
 /// Runs a load on a server; gives exit code, output and complaints.
 async fn load(limits: Limits, devices: usize, load: &str) -> (Option<i32>, String, String) {
     let server = Server::ejabberd_with(limits).await;
-    let remote = server.remote();
-    let Trust::CaFile(ca_file) = &remote.trust else { panic!("{remote:?}") };
-    let place = Place {
-        domain: remote.domain.clone(),
-        host: remote.host.clone().unwrap(),
-        port: remote.port.unwrap(),
-        ca_file: ca_file.clone(),
-    };
+    let place = Place::of(&server);
     let directory = tempfile::tempdir().unwrap();
     let profile = directory.path().join("load.yaml");
     fs::write(&profile, place.profile("door", devices, load)).unwrap();

@@ -19,8 +19,9 @@ fn memory_does_not_grow_while_devices_come_and_go() {
     let stage = Stage::new();
     let (sessions, seconds) = (asked(SESSIONS), asked(SECONDS));
     let churn = (sessions / 20).max(1);
+    // It is judged by its memory: a machine that has other things to do makes it late, and not larger.
     let load = format!(
-        "load:\n  phases:\n    - {{ ramp: flat-out, concurrency: 20 }}\n    - {{ hold: {seconds}s, churn: {churn}/s, away: 2s, publish: {churn}/s }}\n"
+        "load:\n  lateness: 1min\n  phases:\n    - {{ ramp: flat-out, concurrency: 20 }}\n    - {{ hold: {seconds}s, churn: {churn}/s, away: 2s, publish: {churn}/s }}\n"
     );
     let profile = stage.profile("door", sessions, &load);
     let (status, report) = stage.run(&profile, "soak", &[]);

@@ -13,6 +13,8 @@ use std::{
 };
 use tempfile::TempDir;
 use thingfleet::load::report::Report;
+use thingfleet_peers::Server;
+use thingfleet_schema::profile::Trust;
 use thingfleet_sink::{Options, Sink};
 use tokio::runtime::Runtime;
 
@@ -101,6 +103,13 @@ impl Stage {
 }
 
 impl Place {
+    /// That of a real server.
+    pub(crate) fn of(server: &Server) -> Self {
+        let remote = server.remote();
+        let Trust::CaFile(ca_file) = remote.trust else { panic!("it has an authority of its own") };
+        Self { domain: remote.domain, host: remote.host.unwrap(), port: remote.port.unwrap(), ca_file }
+    }
+
     /// The text of a profile of so many devices of a definition there, with this load.
     pub(crate) fn profile(&self, definition: &str, devices: usize, load: &str) -> String {
         let Self { domain, host, port, ca_file } = self;

@@ -1,16 +1,15 @@
 //! A fleet, or as many sessions without devices, in a process of its own.
 
-use super::sink::Process;
+use super::{name, sink::Process};
 use crate::{
     Failure,
     measure::{processor_time, resident_memory},
-    stage::{self, PATIENCE},
+    stage::{self, PATIENCE, Told},
 };
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::{
     path::PathBuf,
-    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -24,8 +23,8 @@ use thingfleet::{
         session::{Session, SessionEvent},
     },
 };
-use thingfleet_peers::{DOMAIN, account};
-use thingfleet_schema::profile::{Remote, Security, Trust};
+use thingfleet_peers::{account, remote};
+use thingfleet_schema::profile::{Remote, Security};
 use tokio::{
     process::Command,
     sync::Semaphore,
@@ -54,6 +53,8 @@ pub(crate) enum Kind {
     Devices,
     /// Their sessions alone.
     Sessions,
+    /// The same with TLS from the first byte (XEP-0368) in place of STARTTLS.
+    DirectSessions,
 }
 
 /// What one process runs.
@@ -91,6 +92,7 @@ impl Kind {
         match self {
             Self::Devices => "devices",
             Self::Sessions => "sessions",
+            Self::DirectSessions => "direct-sessions",
         }
     }
 }
@@ -103,46 +105,32 @@ pub(crate) async fn in_a_process(
     period: Duration,
     window: u64,
 ) -> Result<Cost, Failure> {
-    let process = Command::new("taskset")
-        .args(["-c", CORE])
-        .arg(std::env::current_exe()?)
-        .args(["scale", kind.word(), "--count", &count.to_string(), "--window", &window.to_string()])
-        .args(["--period", &period.as_millis().to_string(), "--port", &server.port.to_string(), "--ca"])
-        .arg(&server.ca)
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let output = process.wait_with_output().await?;
-    if !output.status.success() {
-        return Err(format!("the process of {count} {}: {}", kind.word(), output.status).into());
-    }
-    let told: Value = serde_json::from_slice(&output.stdout)?;
-    let figure = |name: &str| told[name].as_f64().unwrap_or(f64::NAN);
+    let mut process = Command::new("taskset");
+    process.args(["-c", CORE]).arg(std::env::current_exe()?);
+    process.args(["scale", kind.word(), "--count", &count.to_string(), "--window", &window.to_string()]);
+    process.args(["--period", &period.as_millis().to_string(), "--port", &server.port.to_string(), "--ca"]);
+    let told = Told::by(process.arg(&server.ca), &format!("{count} {}", kind.word())).await?;
     Ok(Cost {
-        memory: figure("memory"),
-        sign_on: figure("sign_on"),
-        devices_a_second: figure("devices_a_second"),
-        publish: figure("publish"),
-        rate: figure("rate"),
+        memory: told.figure("memory"),
+        sign_on: told.figure("sign_on"),
+        devices_a_second: told.figure("devices_a_second"),
+        publish: told.figure("publish"),
+        rate: told.figure("rate"),
     })
 }
 
 /// The whole of a process that [`in_a_process`] starts.
 pub(crate) async fn child(load: Load) -> Result<(), Failure> {
-    let remote = Remote {
-        domain: DOMAIN.to_owned(),
-        host: Some("127.0.0.1".to_owned()),
-        port: Some(load.port),
-        from: Vec::new(),
-        security: Security::StartTls,
-        trust: Trust::CaFile(load.ca),
-    };
+    let remote = remote(load.port, load.ca);
     let told = match load.kind {
         Kind::Devices => {
             devices(remote, load.count, Duration::from_millis(load.period), Duration::from_secs(load.window))
                 .await?
         }
         Kind::Sessions => sessions(remote, load.count).await?,
+        Kind::DirectSessions => {
+            sessions(Remote { security: Security::DirectTls, ..remote }, load.count).await?
+        }
     };
     println!("{told}");
     // Nothing is left to say; the sink notices.
@@ -225,9 +213,4 @@ async fn sessions(remote: Remote, count: u32) -> Result<Value, Failure> {
         "sign_on": processor_time().saturating_sub(processor).as_secs_f64() * 1e6 / f64::from(count),
         "devices_a_second": f64::from(count) / begun.elapsed().as_secs_f64(),
     }))
-}
-
-/// The account of one device.
-pub(super) fn name(number: u32) -> String {
-    format!("d{number}")
 }

@@ -1,6 +1,6 @@
 //! The sink in a process of its own.
 
-use super::fleet::name;
+use super::name;
 use crate::{Failure, measure::processor_time};
 use clap::Args;
 use serde_json::{Value, json};

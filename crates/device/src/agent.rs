@@ -109,7 +109,7 @@ impl Agent {
             jid: None,
             requests: Requests::default(),
             roster: Roster::default(),
-            identity: Identity::new(definition, true),
+            identity: Identity::new(definition, None, true),
             setup: Setup::default(),
             outbox: Outbox::default(),
             known: definition.channels.iter().map(|_| None).collect(),

@@ -3,7 +3,7 @@
 //! This is data only. `thingfleet-schema` makes it from YAML and guarantees the invariants written on the fields;
 //! the firmware receives it as bytes. Nothing in here knows about time, XMPP or Bluetooth.
 
-use crate::{condition::Condition, unit::Unit, value::Value};
+use crate::{binding::Driver, condition::Condition, unit::Unit, value::Value};
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -457,8 +457,15 @@ impl Bluetooth {
 pub struct Binding {
     /// The channel.
     pub channel: ChannelId,
-    /// Name of the driver: `bmp180.temperature`, `gpio.output`, …
-    pub driver: String,
-    /// Pins and other numbers the driver needs, by name.
+    /// Its driver, which fits it.
+    pub driver: Driver,
+    /// The numbers of [`Driver::pins`], in that order, by name; those that it needs are there.
     pub pins: Vec<(String, u8)>,
+}
+
+impl Binding {
+    /// The number of that name.
+    pub fn pin(&self, name: &str) -> Option<u8> {
+        self.pins.iter().find(|(known, _)| known == name).map(|(_, number)| *number)
+    }
 }

@@ -20,7 +20,8 @@ pub struct Instance {
     pub seed: u64,
     /// Serial number (0x2A25).
     pub serial: String,
-    /// Wall-clock time at which the device was switched on.
+    /// Wall-clock time at which the device was switched on, as far as its body knows; corrected with
+    /// [`Input::Clock`](crate::io::Input::Clock).
     pub epoch: UnixMillis,
     /// Seconds of the device's world in each second of real time; zero where it begins standing still. Behaviours, rules and publish
     /// policies follow the world; answers, retries and greetings follow real time, as the server does.
@@ -45,6 +46,8 @@ pub struct Instance {
     pub actuators: ActuatorMode,
     /// What goes wrong with it, and when.
     pub faults: Vec<Planned>,
+    /// Why it was restarted, if nobody wanted that: in a few words, which its people get to read.
+    pub last_reset: Option<String>,
 }
 
 /// An XMPP account.

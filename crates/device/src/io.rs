@@ -13,7 +13,7 @@ use crate::{
         link::{Cut, Impairments},
     },
     instance::Account,
-    time::Instant,
+    time::{Instant, UnixMillis},
     value::Value,
     xml::Element,
 };
@@ -68,6 +68,12 @@ pub enum Input {
     Offline,
     /// Come back from that, or try again after a failure that needed a person.
     Online,
+    /// It is this late by the wall clock: a body that did not know it when it switched the device on has learnt it, or is
+    /// corrected. What follows the time of day goes on from there; nothing else is moved.
+    Clock(UnixMillis),
+    /// Ask the server how late it is (XEP-0202), if there is a stream; answered with [`Output::ServerTime`] if the server
+    /// answers.
+    AskTime,
     /// Let time pass at this speed in the device's world, in its seconds a real second; zero stops it.
     Pace(f64),
     /// Let this go wrong from now on: for so long, or until it is cleared.
@@ -114,6 +120,9 @@ pub enum Output {
     SendRaw(&'static str),
     /// Let the link be like this from now on, and the streams that were cut in silence be forgotten.
     Impair(Impairments),
+    /// The server says that it is now this late, to the second; the device itself goes on as it was until it is told with
+    /// [`Input::Clock`].
+    ServerTime(UnixMillis),
     /// Show this colour.
     Led(Colour),
     /// Tell whoever watches.

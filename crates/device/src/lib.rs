@@ -11,6 +11,7 @@ extern crate std;
 mod agent;
 mod backoff;
 mod behaviour;
+pub mod binding;
 mod channel;
 pub mod commissioning;
 pub mod condition;

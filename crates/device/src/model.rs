@@ -104,6 +104,11 @@ impl Model {
         }
     }
 
+    /// Takes [`Instant::START`] as this moment by the wall clock, from the next tick on.
+    pub(crate) fn set_epoch(&mut self, epoch: UnixMillis) {
+        self.epoch = epoch;
+    }
+
     /// The moment of the next tick, at which [`Model::advance`] has something to do.
     pub fn next_tick(&self) -> Instant {
         self.next

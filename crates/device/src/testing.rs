@@ -108,5 +108,6 @@ pub(crate) fn instance() -> Instance {
         addressing: Addressing::Pep,
         actuators: ActuatorMode::Auto,
         faults: Vec::new(),
+        last_reset: None,
     }
 }

@@ -74,10 +74,66 @@ impl UnixMillis {
         )
     }
 
+    /// The moment that XMPP writes so (XEP-0082 section 3.2), with whole milliseconds of any fraction; `None` for what is no
+    /// moment since 1970.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (date, time) = text.split_once('T')?;
+        let (year, month, day) = three(date, '-', [4, 2, 2])?;
+        let zone = time.find(['Z', '+', '-'])?;
+        let (time, zone) = time.split_at(zone);
+        let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+        let (hour, minute, second) = three(time, ':', [2, 2, 2])?;
+        let is_right = (1..=12).contains(&month)
+            && (1..=31).contains(&day)
+            && hour < 24
+            && minute < 60
+            // A leap second is the next one here.
+            && second <= 60;
+        if !is_right {
+            return None;
+        }
+        // Days since 1970-01-01 from a civil date, after Howard Hinnant's `days_from_civil`.
+        let year = if month > 2 { year } else { year.checked_sub(1)? };
+        let month_from_march = (month + 9) % 12;
+        let day_of_era =
+            year % 400 * 365 + year % 400 / 4 - year % 400 / 100 + (153 * month_from_march + 2) / 5 + day - 1;
+        let days = (year / 400 * 146_097 + day_of_era).checked_sub(719_468)?;
+        let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
+        let offset = match zone.split_at_checked(1)? {
+            ("Z", "") => 0,
+            (sign, offset) => {
+                let (hours, minutes) = offset.split_once(':')?;
+                let offset = i64::try_from(number(hours, 2)? * 3600 + number(minutes, 2)? * 60).ok()?;
+                if sign == "-" { -offset } else { offset }
+            }
+        };
+        let seconds = seconds.checked_add_signed(-offset)?;
+        Some(Self(seconds * 1000 + milliseconds(fraction)?))
+    }
+
     /// Seconds since midnight UTC, 0.0 to 86,400.0.
     pub const fn second_of_day(self) -> f64 {
         (self.0 % 86_400_000) as f64 / 1000.0
     }
+}
+
+/// Three numbers of so many digits, with this between them.
+fn three(text: &str, between: char, digits: [usize; 3]) -> Option<(u64, u64, u64)> {
+    let mut parts = text.split(between).zip(digits).map(|(part, digits)| number(part, digits));
+    let three = (parts.next()??, parts.next()??, parts.next()??);
+    (text.split(between).count() == 3).then_some(three)
+}
+
+fn number(text: &str, digits: usize) -> Option<u64> {
+    let is_number = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { text.parse().ok() } else { None }
+}
+
+fn milliseconds(fraction: &str) -> Option<u64> {
+    if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    number(&format!("{fraction:0<3}")[..3], 3)
 }
 
 #[cfg(test)]
@@ -107,6 +163,51 @@ mod tests {
             (4_107_542_400_000, "2100-03-01T00:00:00Z"),
         ] {
             assert_eq!(UnixMillis(millis).date_time(), text);
+        }
+    }
+    #[test]
+    fn a_date_is_read_as_it_is_written() {
+        for days in (0..60_000).step_by(13) {
+            let moment = UnixMillis(days * 86_400_000 + days * 1000 % 86_400_000);
+            assert_eq!(UnixMillis::parse(&moment.date_time()), Some(moment), "{}", moment.date_time());
+        }
+        for (text, millis) in [
+            ("2006-12-19T17:58:35Z", 1_166_551_115_000),
+            ("2006-12-19T12:58:35.5-05:00", 1_166_551_115_500),
+            ("2006-12-19T18:58:35.123456+01:00", 1_166_551_115_123),
+            ("2016-12-31T23:59:60Z", 1_483_228_800_000),
+        ] {
+            assert_eq!(UnixMillis::parse(text), Some(UnixMillis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for text in [
+            "",
+            "T",
+            "2006-12-19",
+            "2006-12-19T17:58:35",
+            "2006-12-19T17:58Z",
+            "2006-12-19 17:58:35Z",
+            "2006-13-19T17:58:35Z",
+            "2006-00-19T17:58:35Z",
+            "2006-12-32T17:58:35Z",
+            "2006-12-19T24:00:00Z",
+            "2006-12-19T17:58:35.Z",
+            "2006-12-19T17:58:35.xZ",
+            "2006-12-19T17:58:35ZZ",
+            "2006-12-19T17:58:35+1",
+            "2006-12-19T17:58:35+01:00:00",
+            "+006-12-19T17:58:35Z",
+            "2006-12-19-01T17:58:35Z",
+            "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:00+00:01",
+            "0000-01-01T00:00:00Z",
+            "ü006-12-19T17:58:35Z",
+            "2006-12-19T17:58:35ü",
+        ] {
+            assert_eq!(UnixMillis::parse(text), None, "{text}");
         }
     }
 }

@@ -237,6 +237,13 @@ impl World {
         self.epoch.at(self.time(now))
     }
 
+    /// Takes the real time `now` as this moment by the wall clock.
+    pub(crate) fn set_wall_time(&mut self, now: Instant, date: UnixMillis) {
+        let passed = UnixMillis(0).at(self.time(now)).0;
+        self.epoch = UnixMillis(date.0.saturating_sub(passed));
+        self.model.set_epoch(self.epoch);
+    }
+
     /// The world's time at this real time, which is not before the last change of the pace. One that is behind stands
     /// right before its next tick.
     pub(crate) fn time(&self, now: Instant) -> Instant {

@@ -75,6 +75,7 @@ fn stream_outputs(device: &mut Kettle) -> &'static str {
             | Output::CutStream(_)
             | Output::SendRaw(_)
             | Output::Impair(_)
+            | Output::ServerTime(_)
             | Output::Led(_)
             | Output::Event(_) => {}
         }

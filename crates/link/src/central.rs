@@ -7,9 +7,10 @@
 //!
 //! It does what it is asked, one request at a time, and has no time of its own: a new request gives up the one before.
 
+mod long;
+
 use crate::{
     controller::{Controller, Traffic},
-    long::LongWrites,
     peripheral::Failure,
     pool::HeapPool,
 };
@@ -23,6 +24,7 @@ use core::{future::Future, ops::ControlFlow};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_sync::{blocking_mutex::raw::NoopRawMutex, signal::Signal};
 use embassy_time::{Duration, with_timeout};
+use long::LongWrites;
 use thingfleet_device::commissioning::{
     gatt::{MAX_VALUE, Uuid},
     qr::Address,

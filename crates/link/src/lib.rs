@@ -9,13 +9,13 @@
 
 extern crate alloc;
 
+#[cfg(feature = "central")]
 pub mod central;
 mod client;
 pub mod clock;
 mod controller;
 mod guard;
 mod h4;
-mod long;
 mod packet;
 mod peripheral;
 mod pool;

@@ -25,6 +25,18 @@ use thingfleet_schema::profile::{Remote, Security, Trust};
 pub const DOMAIN: &str = "things.example";
 const PASSWORD: &str = "correct horse";
 
+/// How to reach a server of [`DOMAIN`] on loopback, whose authority is in that file.
+pub fn remote(port: u16, ca: PathBuf) -> Remote {
+    Remote {
+        domain: DOMAIN.to_owned(),
+        host: Some("127.0.0.1".to_owned()),
+        port: Some(port),
+        from: Vec::new(),
+        security: Security::StartTls,
+        trust: Trust::CaFile(ca),
+    }
+}
+
 /// Limits of Debian's ejabberd that a load meets first.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -81,7 +93,7 @@ https_ports = {{}}
 authentication = "internal_hashed"
 allow_registration = true
 c2s_require_encryption = true
-modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "register", "smacks", "pep" }}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "ping", "register", "smacks", "pep", "time" }}
 modules_disabled = {{ "s2s" }}
 log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = "{d}/log" }} }}
 VirtualHost "{DOMAIN}"
@@ -174,14 +186,7 @@ modules:
 
     /// How to reach it.
     pub fn remote(&self) -> Remote {
-        Remote {
-            domain: DOMAIN.to_owned(),
-            host: Some("127.0.0.1".to_owned()),
-            port: Some(self.port),
-            from: Vec::new(),
-            security: Security::StartTls,
-            trust: Trust::CaFile(self.dir.join("ca.pem")),
-        }
+        remote(self.port, self.dir.join("ca.pem"))
     }
 
     /// A connector to it.
@@ -230,7 +235,7 @@ pub fn certificates(dir: &Path, domain: &str, change: impl FnOnce(&mut Certifica
     let issuer = Issuer::new(ca, ca_key);
     let mut leaf = CertificateParams::new(vec![domain.to_owned()]).unwrap();
     leaf.distinguished_name.push(DnType::CommonName, domain);
-    leaf.not_after = date_time_ymd(2099, 1, 1);
+    leaf.not_after = date_time_ymd(2050, 1, 1);
     change(&mut leaf);
     let key = KeyPair::generate().unwrap();
     fs::write(dir.join("cert.pem"), leaf.signed_by(&key, &issuer).unwrap().pem()).unwrap();

@@ -57,7 +57,7 @@ const DEFINITIONS: &[Entry] = shipped![Entry in "devices":
 ];
 
 const PROFILES: &[ProfileEntry] =
-    shipped![ProfileEntry in "profiles": "demo", "kitchen", "load-500", "remote", "unboxing"];
+    shipped![ProfileEntry in "profiles": "ceiling", "demo", "kitchen", "load-500", "remote", "unboxing"];
 
 const PLANS: &[PlanEntry] = shipped![PlanEntry in "profiles/faults":
     "bad-firmware-rollout", "commissioning-from-hell", "flaky-wifi", "hostile-neighbour", "monday-morning",

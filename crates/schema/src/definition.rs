@@ -7,6 +7,7 @@ pub(crate) mod behaviour;
 pub(crate) mod bluetooth;
 mod channel;
 mod cycle;
+mod firmware;
 mod publish;
 mod replay;
 mod rule;
@@ -24,7 +25,7 @@ use crate::{
     yaml::{self, Entry, Node},
 };
 use std::{path::Path, time::Duration};
-use thingfleet_device::definition::{ActuatorMode, Binding, Channel, ChannelId, Definition, Dialect, Role};
+use thingfleet_device::definition::{ActuatorMode, Channel, ChannelId, Definition, Dialect, Role};
 
 /// What a new device says where its definition says nothing (thesis 4.3).
 pub const HELLO: &str = "Hi from the ESP32. Please mirror this message!";
@@ -99,7 +100,8 @@ fn lower(context: &mut Context, root: &Node, loader: &dyn Loader) -> Option<Defi
     }
     cycle::check(context, &channels, &written);
     let rules = rules(context, fields, &channels);
-    let firmware = fields.get("firmware").map_or_else(Vec::new, |node| firmware(context, node, &channels));
+    let firmware =
+        fields.get("firmware").map_or_else(Vec::new, |node| firmware::read(context, node, &channels));
 
     let bluetooth = bluetooth::read(context, fields, title.unwrap_or_default());
 
@@ -263,26 +265,6 @@ fn rules(
             .label("the first one too many");
     }
     items.iter().take(MOST_RULES).filter_map(|item| rule::read(context, item, channels)).collect()
-}
-
-fn firmware(context: &mut Context, node: &Node, channels: &[Channel]) -> Vec<Binding> {
-    let mut bindings = Vec::new();
-    for entry in context.entries(node, "driver bindings") {
-        let channel = known(context, entry.key_span, &entry.key, channels);
-        let Some(fields) = context.fields(&entry.value, &crate::grammar::definition::BINDING) else {
-            continue;
-        };
-        let driver = fields.get("driver").and_then(|node| context.ascii(node));
-        let mut pins = Vec::new();
-        for pin in fields.all().iter().filter(|pin| pin.key != "driver") {
-            let number = context.integer(&pin.value, 0, 255);
-            pins.extend(number.and_then(|number| Some((pin.key.clone(), u8::try_from(number).ok()?))));
-        }
-        if let (Some(channel), Some(driver)) = (channel, driver) {
-            bindings.push(Binding { channel, driver: driver.to_owned(), pins });
-        }
-    }
-    bindings
 }
 
 /// The channel of that name, or a complaint at `span`.

@@ -6,9 +6,10 @@ mod bound;
 mod read;
 
 pub use bound::BoundError;
-pub(crate) use read::read;
+pub(crate) use read::{Around, read};
 
 use std::{fmt, time::Duration};
+use thingfleet_device::{jid::BareJid, value::Secret};
 
 /// What a fleet does to its server, and what is asked of the server.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,12 +25,14 @@ pub struct Load {
 }
 
 /// Sessions of clients that see what devices publish, and operate them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observers {
     /// How many watch each device.
     pub per_device: usize,
     /// How many devices each of them watches at most; at least one.
     pub devices_each: usize,
+    /// Accounts that they take in turn; without any they are registered as the devices' are.
+    pub accounts: Vec<(BareJid, Secret)>,
 }
 
 /// A stretch of the run.
@@ -287,6 +290,13 @@ impl fmt::Display for Bound {
 
 impl Default for Observers {
     fn default() -> Self {
-        Self { per_device: 0, devices_each: 10 }
+        Self { per_device: 0, devices_each: 10, accounts: Vec::new() }
+    }
+}
+
+impl Observers {
+    /// How many there are for so many devices.
+    pub const fn needed(&self, devices: usize) -> usize {
+        self.per_device.saturating_mul(devices.div_ceil(self.devices_each))
     }
 }

@@ -1,6 +1,6 @@
 //! A fleet profile after every check has passed: what runs, where, and how it starts.
 
-mod accounts;
+pub(crate) mod accounts;
 mod adapter;
 mod group;
 mod people;

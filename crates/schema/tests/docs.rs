@@ -63,7 +63,8 @@ fn whole(part: &str, text: &str) -> String {
 fn every_yaml_block_of_the_guides_is_read() {
     let mut loader = Memory::default()
         .with("docs/recording.csv", "time,temp\n0,21.0\n60,21.4\n")
-        .with("docs/accounts.csv", "name,jid,password\nlamp,lamp@example.org,secret\n");
+        .with("docs/accounts.csv", "name,jid,password\nlamp,lamp@example.org,secret\n")
+        .with("docs/observers.csv", "name,jid,password\neye,eye@example.org,secret\n");
     let environment = |name: &str| match name {
         "HOME_LAMP_JID" => Some("lamp@example.org".to_owned()),
         "HOME_LAMP_PASSWORD" | "LAMP_PASSWORD" => Some("secret".to_owned()),

@@ -120,6 +120,17 @@ fn accounts_of_the_environment_reach_their_devices() {
 }
 
 #[test]
+fn observers_have_accounts_in_the_same_forms() {
+    let fleet = fleet(
+        "fleet: a\nserver: { domain: example.org }\ngroups: [{ definition: lamp, count: 3 }]\nload:\n  phases: [{ ramp: 1s }]\n\
+         \x20 observers: { per_device: 1, devices_each: 2, accounts: { environment: HOME } }\n",
+    );
+    let observers = fleet.load.unwrap().observers;
+    let jids: Vec<_> = observers.accounts.iter().map(|(jid, _)| jid.as_str()).collect();
+    assert_eq!((observers.needed(3), jids), (2, vec!["observer_1@example.org", "observer_2@example.org"]));
+}
+
+#[test]
 fn adapters_are_read_in_each_of_their_forms() {
     let read = |written: &str| {
         fleet(&format!("fleet: a\nadapters: {written}\ngroups: [{{ definition: lamp }}]\n")).adapters

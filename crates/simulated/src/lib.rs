@@ -2,13 +2,26 @@
 //!
 //! For tests, fuzzing and benchmarks of the device crate. The real servers stand in `tests/journeys`; here time jumps
 //! from deadline to deadline, so that a day passes in milliseconds and every answer can be delayed, refused or forged.
-//! `crates/sink` puts the same answers behind sockets.
+//! `crates/sink` puts the same answers behind sockets, `crates/bodies` behind a stream without any.
 
+#![no_std]
+
+extern crate alloc;
+
+#[cfg(feature = "flash")]
+pub mod flash;
 mod server;
 
 pub use server::{Node, Server, answer_to, refusal_of};
 
-use std::time::Duration;
+use alloc::{
+    boxed::Box,
+    format,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
+use core::time::Duration;
 use thingfleet_device::{
     commissioning::{
         credentials::{Network, Stored},
@@ -108,6 +121,8 @@ pub struct Rig {
     pub answers: Vec<Result<(), AttError>>,
     /// What is in its memory.
     pub memory: Option<Stored>,
+    /// How late its server told it that it is, last.
+    pub server_time: Option<UnixMillis>,
     /// The colour of its light.
     pub led: Option<Colour>,
     /// How its streams were cut, in order.
@@ -155,6 +170,7 @@ impl Rig {
             turn: Turn::Free,
             answers: Vec::new(),
             memory: None,
+            server_time: None,
             led: None,
         };
         rig.feed(Input::Timeout);
@@ -240,6 +256,7 @@ impl Rig {
                     }
                     Output::SendRaw(what) => self.raw.push(what),
                     Output::Impair(link) => self.link = link,
+                    Output::ServerTime(date) => self.server_time = Some(date),
                     Output::Led(colour) => self.led = Some(colour),
                     Output::Event(_) | Output::CloseStream | Output::RequestSetup | Output::ReleaseSetup => {}
                 }
@@ -382,5 +399,6 @@ pub fn instance() -> Instance {
         addressing: Addressing::Pep,
         actuators: ActuatorMode::Auto,
         faults: Vec::new(),
+        last_reset: None,
     }
 }

@@ -4,7 +4,12 @@
 //! that is left to whoever has several accounts.
 
 use crate::roster_push;
-use std::collections::BTreeMap;
+use alloc::{
+    borrow::ToOwned,
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec::Vec,
+};
 use thingfleet_device::{ns, xml::Element};
 
 /// What the server has of one node.

@@ -55,7 +55,7 @@ pub struct Options {
     pub mechanisms: Vec<Mechanism>,
     /// SCRAM's iterations; RFC 7677 section 4 wants 4,096 at least.
     pub iterations: NonZeroU32,
-    /// Whether it insists on TLS; without, it offers none.
+    /// Whether it insists on TLS, by STARTTLS or at once (XEP-0368), on the same port; without, it offers none.
     pub tls: bool,
     /// Whether accounts can be registered in band (XEP-0077).
     pub registration: bool,

@@ -5,13 +5,16 @@ use crate::{
     sign_on,
     stream::{Received, StreamEnd, XmlStream},
 };
-use std::sync::Arc;
+use std::{io, sync::Arc};
 use thingfleet_device::{ns, xml::Element};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
 use tokio_rustls::TlsAcceptor;
+
+/// The type of a record of TLS that holds a handshake (RFC 8446 section 5.1).
+const HANDSHAKE: u8 = 22;
 
 /// Serves one connection to its end.
 pub(crate) async fn run(
@@ -24,13 +27,24 @@ pub(crate) async fn run(
     let Some(tls) = tls else {
         return Box::pin(serve(XmlStream::new(tcp, Arc::clone(&house.stall)), house)).await;
     };
-    let mut stream = XmlStream::new(tcp, Arc::clone(&house.stall));
-    sign_on::start_tls(&mut stream, house).await?;
-    let tcp = stream.into_io();
+    let tcp = if begins_with_tls(&tcp).await? {
+        tcp
+    } else {
+        let mut stream = XmlStream::new(tcp, Arc::clone(&house.stall));
+        sign_on::start_tls(&mut stream, house).await?;
+        stream.into_io()
+    };
     house.stall.over().await;
     let tls = tls.accept(tcp).await?;
     // Boxed apart, since what came before is not needed for the rest of the session.
     Box::pin(serve(XmlStream::new(tls, Arc::clone(&house.stall)), house)).await
+}
+
+/// Whether the client wants TLS at once (XEP-0368): a handshake begins with a byte that no stream of XML does.
+async fn begins_with_tls(tcp: &TcpStream) -> io::Result<bool> {
+    let mut first = [0];
+    tcp.peek(&mut first).await?;
+    Ok(first == [HANDSHAKE])
 }
 
 async fn serve<Io: AsyncRead + AsyncWrite + Unpin>(

@@ -40,6 +40,14 @@ async fn a_stranger_to_the_house_signs_on_publishes_and_is_counted() {
 }
 
 #[tokio::test]
+async fn tls_may_begin_with_the_first_byte() {
+    let sink = sink();
+    let mut kettle = client::open_directly(&sink, "kettle", "secret").await.unwrap();
+    kettle.ask(&publish("p1", "21.5")).await;
+    assert_eq!(sink.account("kettle").map(|counts| counts.publishes), Some(1));
+}
+
+#[tokio::test]
 async fn a_wrong_password_and_a_foreign_authority_are_refused() {
     let sink = sink();
     let wrong = client::open(&sink, sink.ca_file(), "kettle", "guess").await;

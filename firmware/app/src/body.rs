@@ -5,13 +5,15 @@
 
 use crate::{
     air::Air,
-    platform::{Entropy, Network, Panel, Radio},
+    platform::{BEAT, Entropy, Network, Panel, Radio},
     station::Station,
     store::Store,
     stream::{Stream, Turn},
+    time::Timekeeper,
+    wall::{Knowledge, Wall},
 };
 use alloc::{collections::VecDeque, string::String};
-use core::fmt::Debug;
+use core::{cell::RefCell, fmt::Debug};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_sync::{blocking_mutex::raw::NoopRawMutex, channel::Channel};
 use embassy_time::Timer;
@@ -22,9 +24,14 @@ use thingfleet_device::{
     device::Device,
     instance::Instance,
     io::{FailureKind, Input, Output, Session, StreamFailure},
-    time::Instant,
+    time::{Instant, UnixMillis},
 };
 use thingfleet_link::{clock::Clock, xmpp::client::Happening};
+
+/// Milliseconds by which two clocks may differ and tell the same time: servers say it in whole seconds.
+const SAME: u64 = 2000;
+/// Milliseconds after which the time in the flash is renewed, which wears it out.
+const KEEP_EVERY: u64 = 24 * 3_600_000;
 
 /// What legs have told and the loop has not taken yet.
 const UNREAD: usize = 4;
@@ -51,6 +58,8 @@ pub struct Board<'b, R, N, F: NorFlash, P, E> {
     pub address: Address,
     /// Its network.
     pub network: &'b N,
+    /// Its clock.
+    pub wall: &'b Wall,
     /// What it keeps.
     pub store: &'b mut Store<F>,
     /// What is soldered to it.
@@ -60,7 +69,7 @@ pub struct Board<'b, R, N, F: NorFlash, P, E> {
 }
 
 /// Is this device on this board, from power-on until it is stopped, which only [`Input::Stop`] of the panel does.
-/// `instance.stored` is read from the flash.
+/// `instance.stored` is read from the flash, and `instance.epoch` from the clock.
 pub async fn run<R, N, F, P, E>(
     definition: &Definition,
     mut instance: Instance,
@@ -73,18 +82,31 @@ pub async fn run<R, N, F, P, E>(
     P: Panel,
     E: Entropy,
 {
-    let Board { radio, address, network, store, panel, entropy } = board;
+    let Board { radio, address, network, wall, store, panel, entropy } = board;
     let clock = Clock::start();
     match store.load().await {
         Ok(stored) => instance.stored = stored,
         Err(error) => panel.trouble(&alloc::format!("{error}")),
     }
+    let kept = match store.load_time().await {
+        Ok(kept) => kept.unwrap_or_default(),
+        Err(error) => {
+            panel.trouble(&alloc::format!("{error}"));
+            UnixMillis::default()
+        }
+    };
+    wall.not_before(kept);
+    instance.epoch = wall.now();
+    let entropy = RefCell::new(entropy);
+    let timekeeper = Timekeeper { wall, entropy: &entropy };
     let inbox = Inbox::new();
     let legs = Legs { air: Air::new(), station: Station::new(), stream: Stream::new(clock) };
     let Legs { air, station, stream } = &legs;
     let body = Body {
         device: Device::new(definition, instance),
         clock,
+        wall,
+        kept,
         legs: &legs,
         store,
         panel,
@@ -92,8 +114,8 @@ pub async fn run<R, N, F, P, E>(
     };
     let running = select3(
         air.run(radio, address, station, &inbox),
-        station.run(network, air, stream, &inbox),
-        stream.run(network, entropy, &inbox),
+        station.run(network, air, stream, &timekeeper, &inbox),
+        stream.run(network, &entropy, &inbox),
     );
     match select(body.run(&inbox), running).await {
         Either::First(()) => {}
@@ -114,6 +136,9 @@ struct Legs {
 struct Body<'b, F: NorFlash, P> {
     device: Device<&'b Definition>,
     clock: Clock,
+    wall: &'b Wall,
+    /// The latest moment that is in the flash.
+    kept: UnixMillis,
     legs: &'b Legs,
     store: &'b mut Store<F>,
     panel: &'b mut P,
@@ -127,6 +152,7 @@ where
 {
     async fn run(mut self, inbox: &Inbox) {
         loop {
+            self.panel.alive();
             let wake = self.drain().await;
             if *self.device.session() == Session::Stopped {
                 return self.leave(inbox).await;
@@ -134,8 +160,9 @@ where
             let input = if let Some(input) = self.pending.pop_front() {
                 input
             } else {
-                let alarm = Timer::at(self.clock.at(wake));
-                match select3(alarm, inbox.receive(), self.panel.input()).await {
+                let (alarm, beat) = (self.clock.at(wake), embassy_time::Instant::now() + BEAT);
+                match select3(Timer::at(alarm.min(beat)), inbox.receive(), self.panel.input()).await {
+                    Either3::First(()) if beat < alarm => continue,
                     Either3::First(()) => Input::Timeout,
                     Either3::Second(told) => match self.translate(told) {
                         Some(input) => input,
@@ -199,11 +226,40 @@ where
                     if let Err(error) = self.store.erase().await {
                         self.panel.trouble(&alloc::format!("{error}"));
                     }
+                    self.wall.forget();
+                    self.kept = UnixMillis::default();
                 }
+                Output::ServerTime(date) => self.compare_clocks(date).await,
                 Output::Led(colour) => self.panel.show(colour),
                 Output::Event(event) => self.panel.happened(&event),
                 Output::WaitUntil(moment) => return moment,
             }
+        }
+    }
+
+    /// Takes the server's time where the clock knows none or another one: the server has shown who it is, and a time server
+    /// cannot.
+    async fn compare_clocks(&mut self, date: UnixMillis) {
+        let difference = self.wall.now().0.abs_diff(date.0);
+        if self.wall.knowledge() == Knowledge::AtLeast || difference > SAME {
+            if let Err(error) = self.wall.told(date) {
+                return self.panel.trouble(&alloc::format!("the clock of the XMPP server: {error}"));
+            }
+            self.pending.push_back(Input::Clock(self.wall.now()));
+        }
+        self.keep_time().await;
+    }
+
+    /// Keeps in the flash how late it is, if that was not done lately. Only a server whose certificate was good at that
+    /// time brings it there, so that nobody can lead a device into a future in which no certificate is good.
+    async fn keep_time(&mut self) {
+        let now = self.wall.now();
+        if now.0 < self.kept.0.saturating_add(KEEP_EVERY) {
+            return;
+        }
+        match self.store.store_time(now).await {
+            Ok(()) => self.kept = now,
+            Err(error) => self.panel.trouble(&alloc::format!("{error}")),
         }
     }
 
@@ -216,7 +272,12 @@ where
             }
             Told::Stream(turn, happening) if self.legs.stream.is_of_now(turn, &happening) => {
                 match happening {
-                    Happening::Up { jid, resumed } => Some(Input::StreamUp { jid, resumed }),
+                    Happening::Up { jid, resumed } => {
+                        if self.wall.knowledge() != Knowledge::Own {
+                            self.pending.push_back(Input::AskTime);
+                        }
+                        Some(Input::StreamUp { jid, resumed })
+                    }
                     Happening::Down(failure) => Some(Input::StreamDown(failure)),
                     Happening::Stanza(stanza) => Some(Input::Stanza(stanza)),
                     // The stream's leg keeps it to itself.

@@ -9,7 +9,13 @@ extern crate alloc;
 
 mod air;
 pub mod body;
+pub mod carried;
+pub mod last_words;
+pub mod light;
 pub mod platform;
+pub mod sntp;
 mod station;
 pub mod store;
 mod stream;
+pub mod time;
+pub mod wall;

@@ -1,12 +1,17 @@
 //! What a board has to bring. Nothing of it decides anything.
 
+use crate::time::TimeFailure;
 use bt_hci::transport::Transport;
 use core::future::Future;
+use embassy_time::Duration;
 use embedded_io_async::{Read, Write};
 use thingfleet_device::{
     commissioning::{credentials, journey::NetworkFailure},
     io::{Colour, Event, Input, StreamFailure},
 };
+
+/// Longest time between two turns of the loop: [`Panel::alive`] is told of each.
+pub const BEAT: Duration = Duration::from_secs(5);
 
 /// A Bluetooth controller.
 pub trait Radio {
@@ -36,6 +41,12 @@ pub trait Network {
     /// Waits until the network that was joined is lost.
     fn lost(&self) -> impl Future<Output = NetworkFailure>;
 
+    /// Sends these bytes to the time server, the one that the board was told or the one with the usual name, and takes the
+    /// first datagram that comes back from there; gives its length, of which `answer` holds as much as it can. May be
+    /// dropped to give up.
+    fn ask_time(&self, request: &[u8], answer: &mut [u8])
+    -> impl Future<Output = Result<usize, TimeFailure>>;
+
     /// Leaves the network; the radio is quiet then.
     fn leave(&self) -> impl Future<Output = ()>;
 
@@ -60,6 +71,9 @@ pub trait Panel {
 
     /// Is told what does not work on the board itself.
     fn trouble(&mut self, what: &str);
+
+    /// Is told at every turn of the loop that it turns; a board with a watchdog feeds it.
+    fn alive(&mut self) {}
 
     /// Waits for what a person or a sensor does: the button, a reading. Has to be cancel-safe.
     fn input(&mut self) -> impl Future<Output = Input>;

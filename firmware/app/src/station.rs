@@ -3,8 +3,9 @@
 use crate::{
     air::Air,
     body::{Inbox, Told},
-    platform,
+    platform::{self, Entropy},
     stream::Stream,
+    time::Timekeeper,
 };
 use core::cell::Cell;
 use embassy_futures::select::{Either, select};
@@ -47,6 +48,7 @@ impl Station {
         network: &impl platform::Network,
         air: &Air,
         stream: &Stream,
+        timekeeper: &Timekeeper<'_, impl Entropy>,
         inbox: &Inbox,
     ) -> ! {
         let mut wanted = self.wanted.wait().await;
@@ -63,8 +65,13 @@ impl Station {
                 air.off().await;
                 match network.join(&credentials).await {
                     Ok(()) => {
+                        // Certificates have dates, so this comes before any of them is looked at.
+                        let is_known = timekeeper.learn(network, inbox).await;
                         inbox.send(Told::Input(Input::NetworkUp)).await;
-                        network.lost().await
+                        match select(network.lost(), timekeeper.keep(network, is_known, inbox)).await {
+                            Either::First(failure) => failure,
+                            Either::Second(never) => never,
+                        }
                     }
                     Err(failure) => failure,
                 }

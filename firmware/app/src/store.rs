@@ -10,12 +10,14 @@ use sequential_storage::{
     cache::{Cache, Uncached},
     map::{MapConfig, MapStorage},
 };
-use thingfleet_device::commissioning::credentials::Stored;
+use thingfleet_device::{commissioning::credentials::Stored, time::UnixMillis};
 
 /// Key of the credentials.
 const CREDENTIALS: u8 = 1;
 /// Key of what is written over and over when the device forgets.
 const FILLING: u8 = 2;
+/// Key of the latest moment that it is known to be past.
+const TIME: u8 = 3;
 /// First byte of a value; another encoding gets another one.
 const VERSION: u8 = 1;
 /// Longest value in bytes: four texts of 512 at most, an SSID, and their lengths.
@@ -105,6 +107,30 @@ impl<F: NorFlash> Store<F> {
         Ok(self.map.store_item(&mut self.buffer, &CREDENTIALS, &bytes.as_slice()).await?)
     }
 
+    /// The latest moment that is kept, as it may have been before the power went.
+    ///
+    /// # Errors
+    /// [`StoreError::Flash`] if the flash itself fails.
+    pub async fn load_time(&mut self) -> Result<Option<UnixMillis>, StoreError<F::Error>> {
+        match self.map.fetch_item::<&[u8]>(&mut self.buffer, &TIME).await {
+            Ok(Some([VERSION, bytes @ ..])) => {
+                Ok(bytes.try_into().ok().map(u64::from_le_bytes).map(UnixMillis))
+            }
+            Err(error @ sequential_storage::Error::Storage { .. }) => Err(error.into()),
+            Ok(Some(_) | None) | Err(_) => Ok(None),
+        }
+    }
+
+    /// Keeps this moment, instead of the one that was kept.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was kept is then kept still.
+    pub async fn store_time(&mut self, UnixMillis(moment): UnixMillis) -> Result<(), StoreError<F::Error>> {
+        let mut bytes = [VERSION; 9];
+        bytes[1..].copy_from_slice(&moment.to_le_bytes());
+        Ok(self.map.store_item(&mut self.buffer, &TIME, &bytes.as_slice()).await?)
+    }
+
     /// Forgets what was kept: first in one write, then by writing until every page was erased once, so that no password
     /// stays readable in the flash.
     ///
@@ -113,6 +139,7 @@ impl<F: NorFlash> Store<F> {
     pub async fn erase(&mut self) -> Result<(), StoreError<F::Error>> {
         let nothing: &[u8] = &[];
         self.map.store_item(&mut self.buffer, &CREDENTIALS, &nothing).await?;
+        self.map.store_item(&mut self.buffer, &TIME, &nothing).await?;
         let filling = vec![0; PIECE];
         let pieces = self.range.len().div_ceil(PIECE);
         for _ in 0..pieces {

@@ -5,7 +5,7 @@ use crate::{
     platform::{Entropy, Network},
 };
 use alloc::boxed::Box;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use embassy_futures::select::{Either, select};
 use embassy_sync::{blocking_mutex::raw::NoopRawMutex, signal::Signal};
 use embassy_time::{Duration, with_timeout};
@@ -120,7 +120,12 @@ impl Stream {
     }
 
     /// Opens streams as it is told, one at a time.
-    pub(crate) async fn run(&self, network: &impl Network, entropy: &mut impl Entropy, inbox: &Inbox) -> ! {
+    pub(crate) async fn run(
+        &self,
+        network: &impl Network,
+        entropy: &RefCell<&mut impl Entropy>,
+        inbox: &Inbox,
+    ) -> ! {
         let mut wanted = self.wanted.wait().await;
         loop {
             let Some((account, turn)) = wanted else {
@@ -144,7 +149,7 @@ impl Stream {
     async fn stay(
         &self,
         network: &impl Network,
-        entropy: &mut impl Entropy,
+        entropy: &RefCell<&mut impl Entropy>,
         account: &Account,
         tell: &mut impl AsyncFnMut(Happening),
     ) {
@@ -155,7 +160,7 @@ impl Stream {
             Err(_) => return tell(Happening::Down(slow(FailureKind::Unreachable, "connect"))).await,
         };
         let mut nonce = [0; 18];
-        entropy.fill(&mut nonce);
+        entropy.borrow_mut().fill(&mut nonce);
         self.line.open(account, nonce, false);
         if self.line.run(&mut socket, tell).await == Pause::Over {
             return;

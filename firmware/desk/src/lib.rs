@@ -1,34 +1,40 @@
 //! A board on a desk: what [`thingfleet_firmware::platform`] asks for, on an operating system.
 //!
 //! With it the firmware's own loop runs in tests, against real servers and a real Bluetooth central. Its controller is
-//! behind TCP, its network is this machine's, its flash is a file or memory, and its panel is two channels.
+//! behind TCP, its network is this machine's, and its panel is two channels.
 
 use embedded_io_adapters::tokio_1::FromTokio;
-use embedded_storage_async::nor_flash::{
-    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
-};
 use std::{
     future::pending,
     io,
-    net::{SocketAddr, TcpListener as StdListener},
-    path::PathBuf,
+    net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
     sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use thingfleet_device::{
     commissioning::{credentials, journey::NetworkFailure},
     io::{Colour, Event, FailureKind, Input, StreamFailure},
+    time::UnixMillis,
 };
-use thingfleet_firmware::platform::{Entropy, Network, Panel, Radio};
+use thingfleet_firmware::{
+    platform::{Entropy, Network, Panel, Radio},
+    time::TimeFailure,
+    wall::Wall,
+};
 use thingfleet_link::H4;
 use tokio::{
     io::{ReadHalf, WriteHalf, split},
-    net::TcpStream,
+    net::{TcpStream, UdpSocket},
     sync::{mpsc, watch},
 };
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
-    rustls::{ClientConfig, pki_types::ServerName},
+    rustls::{
+        ClientConfig,
+        pki_types::{ServerName, UnixTime},
+        time_provider::TimeProvider,
+    },
 };
 
 /// A controller that speaks H4 on a port of this machine.
@@ -58,16 +64,32 @@ fn nobody() -> io::Result<std::net::TcpStream> {
 pub struct Lan {
     /// Where the server is, whatever its domain.
     pub server: SocketAddr,
-    /// Which certificates are believed.
+    /// Where the time server is, if there is one.
+    pub time_server: Option<SocketAddr>,
+    /// Which certificates are believed, by the dates of the next.
     pub trust: Arc<ClientConfig>,
+    /// The clock of the board.
+    pub wall: Arc<Wall>,
     /// Whether the network is there.
     pub is_there: watch::Sender<bool>,
 }
 
 impl Lan {
-    /// A network that is there.
-    pub fn new(server: SocketAddr, trust: ClientConfig) -> Self {
-        Self { server, trust: Arc::new(trust), is_there: watch::channel(true).0 }
+    /// A network that is there, without a time server.
+    pub fn new(server: SocketAddr, mut trust: ClientConfig, wall: Arc<Wall>) -> Self {
+        trust.time_provider = Arc::new(Calendar(Arc::clone(&wall)));
+        let is_there = watch::channel(true).0;
+        Self { server, time_server: None, trust: Arc::new(trust), wall, is_there }
+    }
+}
+
+/// A board's clock as rustls wants it.
+#[derive(Debug)]
+struct Calendar(Arc<Wall>);
+
+impl TimeProvider for Calendar {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.now().0)))
     }
 }
 
@@ -84,6 +106,18 @@ impl Network for Lan {
             Ok(_) => NetworkFailure::Lost,
             Err(_) => pending().await,
         }
+    }
+
+    async fn ask_time(&self, request: &[u8], answer: &mut [u8]) -> Result<usize, TimeFailure> {
+        let server = self.time_server.ok_or_else(|| TimeFailure::Unreachable("there is none".to_owned()))?;
+        let exchange = async {
+            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
+            // From then on it takes nothing from anybody else.
+            socket.connect(server).await?;
+            socket.send(request).await?;
+            socket.recv(answer).await
+        };
+        exchange.await.map_err(|error: io::Error| TimeFailure::Unreachable(error.to_string()))
     }
 
     async fn leave(&self) {}
@@ -105,83 +139,6 @@ impl Network for Lan {
         let connector = TlsConnector::from(Arc::clone(&self.trust));
         let secured = connector.connect(name, socket.into_inner()).await;
         secured.map(FromTokio::new).map_err(|error| failed(error.to_string()))
-    }
-}
-
-/// Flash of the ESP32's kind, in memory, and in a file if it has one.
-#[derive(Debug)]
-pub struct Flash {
-    bytes: Vec<u8>,
-    file: Option<PathBuf>,
-}
-
-/// Bytes that are erased at a time.
-const PAGE: usize = 4096;
-/// All of it.
-pub const FLASH: u32 = 4 * 4096;
-
-impl Flash {
-    /// Flash that is gone with its value.
-    pub fn in_memory() -> Self {
-        Self { bytes: vec![0xFF; FLASH as usize], file: None }
-    }
-
-    /// Flash that outlives the program.
-    pub fn in_file(file: PathBuf) -> Self {
-        let mut bytes = std::fs::read(&file).unwrap_or_default();
-        bytes.resize(FLASH as usize, 0xFF);
-        Self { bytes, file: Some(file) }
-    }
-
-    fn keep(&self) -> Result<(), FlashError> {
-        match &self.file {
-            Some(file) => std::fs::write(file, &self.bytes).map_err(FlashError),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The file cannot be written.
-#[derive(Debug)]
-pub struct FlashError(pub io::Error);
-
-impl NorFlashError for FlashError {
-    fn kind(&self) -> NorFlashErrorKind {
-        NorFlashErrorKind::Other
-    }
-}
-
-impl ErrorType for Flash {
-    type Error = FlashError;
-}
-
-impl ReadNorFlash for Flash {
-    const READ_SIZE: usize = 4;
-
-    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
-        let start = offset as usize;
-        bytes.copy_from_slice(&self.bytes[start..start + bytes.len()]);
-        Ok(())
-    }
-
-    fn capacity(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-impl NorFlash for Flash {
-    const WRITE_SIZE: usize = 4;
-    const ERASE_SIZE: usize = PAGE;
-
-    async fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
-        self.bytes[from as usize..to as usize].fill(0xFF);
-        self.keep()
-    }
-
-    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
-        let start = offset as usize;
-        self.bytes[start..start + bytes.len()].iter_mut().zip(bytes).for_each(|(kept, byte)| *kept &= byte);
-        self.keep()
     }
 }
 
@@ -228,6 +185,12 @@ impl Panel for Front {
     async fn input(&mut self) -> Input {
         self.done.recv().await.unwrap_or(Input::Stop)
     }
+}
+
+/// The system's date.
+pub fn today() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The system's randomness.

@@ -1,8 +1,8 @@
 //! The firmware's XMPP stream on real servers, over real TLS: signing on, what goes wrong with it, broken connections.
 
-use std::{cell::RefCell, net::SocketAddr, time::Duration};
+use std::{cell::RefCell, net::SocketAddr, sync::Arc, time::Duration};
 use thingfleet::xmpp::{client::Client as Person, tls::client_config};
-use thingfleet_desk::{Lan, System};
+use thingfleet_desk::{Lan, System, today};
 use thingfleet_device::{
     instance::Account,
     io::{FailureKind, StreamFailure},
@@ -10,7 +10,10 @@ use thingfleet_device::{
     value::Secret,
     xml::Element,
 };
-use thingfleet_firmware::platform::{Entropy as _, Network as _};
+use thingfleet_firmware::{
+    platform::{Entropy as _, Network as _},
+    wall::Wall,
+};
 use thingfleet_link::{
     clock::Clock,
     xmpp::{
@@ -25,7 +28,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 fn lan(server: &Server) -> Lan {
     let trust = client_config(&server.remote().trust).unwrap();
-    Lan::new(SocketAddr::from(([127, 0, 0, 1], server.port)), trust)
+    let wall = Arc::new(Wall::own(today()));
+    Lan::new(SocketAddr::from(([127, 0, 0, 1], server.port)), trust, wall)
 }
 
 fn line() -> Line {
@@ -176,7 +180,9 @@ async fn a_certificate_of_somebody_else_is_refused(server: Server) {
     std::fs::create_dir_all(&other).unwrap();
     peers::certificates(&other, peers::DOMAIN, |_| {});
     let trust = thingfleet_schema::profile::Trust::CaFile(other.join("ca.pem"));
-    let wrong = Lan::new(SocketAddr::from(([127, 0, 0, 1], server.port)), client_config(&trust).unwrap());
+    let trust = client_config(&trust).unwrap();
+    let wall = Arc::new(Wall::own(today()));
+    let wrong = Lan::new(SocketAddr::from(([127, 0, 0, 1], server.port)), trust, wall);
     std::fs::remove_dir_all(&other).unwrap();
     assert_eq!(refused(&wrong, &account).await.kind, FailureKind::Tls);
 

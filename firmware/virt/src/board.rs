@@ -5,39 +5,44 @@ use crate::{
     console::{Console, Half},
     entropy::Random,
     flash::Flash,
+    meter::{self, memory, metered, work},
     net::Card,
     settings::Settings,
     time,
-    tls::Trust,
 };
 use alloc::{
     boxed::Box,
     format,
     string::{String, ToString},
 };
-use core::{fmt::Write as _, net::SocketAddr};
+use core::{fmt::Write as _, net::SocketAddrV4};
+use embassy_executor::Spawner;
 use embassy_net::{
     Config, Runner, Stack, StackResources,
     tcp::client::{TcpClient, TcpClientState, TcpConnection},
 };
 use embassy_time::Timer;
 use embedded_nal_async::TcpConnect as _;
-use mbedtls_rs::Session;
 use thingfleet_device::{
     commissioning::{credentials, journey::NetworkFailure},
+    definition::Security,
     io::{Colour, Event, FailureKind, Input, StreamFailure},
-    time::UnixMillis,
 };
-use thingfleet_firmware::platform::{Network, Panel, Radio};
+use thingfleet_firmware::{
+    platform::{Network, Panel, Radio},
+    time::TimeFailure,
+};
 use thingfleet_link::H4;
+use thingfleet_net::{Place, ask_time};
+use thingfleet_tls::{Session, Trust};
 
 /// Connections at a time: the one there is, and the last one's end.
 const CONNECTIONS: usize = 2;
 /// Bytes of room for what a connection sends, and for what it receives.
 const SEND: usize = 2048;
 const RECEIVE: usize = 4096;
-/// Sockets of the network: those, and the one of DHCP.
-const SOCKETS: usize = CONNECTIONS + 2;
+/// Sockets of the network: those, and the ones of DHCP, of DNS and of the question for the time.
+const SOCKETS: usize = CONNECTIONS + 3;
 /// Time between two looks at the serial line.
 const LOOK: embassy_time::Duration = embassy_time::Duration::from_millis(20);
 
@@ -51,24 +56,23 @@ pub struct Machine {
     pub radio: Line,
     /// Its network.
     pub network: Lan,
-    /// What runs that network.
-    pub runner: Runner<'static, Card>,
     /// Its flash.
     pub flash: Flash,
     /// Its serial line.
     pub panel: Terminal,
     /// Its randomness.
     pub random: Random,
-    /// Its date.
-    pub date: UnixMillis,
+    /// How values are protected on the air, if that is not as in the definition.
+    pub security: Option<Security>,
 }
 
 impl Machine {
-    /// Finds everything; to be called once.
+    /// Finds everything; to be called once. What it takes of the heap for itself (virtio's queues) is not counted as the
+    /// device's.
     ///
     /// # Errors
     /// [`Missing`] names what is not there.
-    pub fn start() -> Result<Self, Missing> {
+    pub fn start(spawner: Spawner) -> Result<Self, Missing> {
         time::init();
         // SAFETY: the handlers are there, and everything they touch is initialised statically.
         unsafe { riscv::interrupt::enable() };
@@ -76,24 +80,31 @@ impl Machine {
         let card = Card::find().ok_or(Missing("a virtio network card"))?;
         let flash = Flash::find().ok_or(Missing("a virtio disk"))?;
         let console = Console::find().ok_or(Missing("a virtio console"))?;
-        let Settings { server, authority } =
+        let Settings { server, time_server, security, authority } =
             Settings::read().ok_or(Missing("an address and an authority"))?;
-        let trust = Trust::new(random, authority).ok_or(Missing("TLS"))?;
+        let trust = Trust::new(random, authority, &time::WALL).ok_or(Missing("TLS"))?;
         let resources: &'static mut StackResources<SOCKETS> = Box::leak(Box::new(StackResources::new()));
         let seed = rand_core::Rng::next_u64(&mut random);
         let (stack, runner) = embassy_net::new(card, Config::dhcpv4(Default::default()), resources, seed);
         let state: &'static TcpClientState<CONNECTIONS, SEND, RECEIVE> =
             Box::leak(Box::new(TcpClientState::new()));
+        spawner.spawn(run(runner).map_err(|_| Missing("room for a task"))?);
+        meter::ready();
         Ok(Self {
             radio: Line(console),
-            network: Lan { stack, client: TcpClient::new(stack, state), trust, server },
-            runner,
+            network: Lan { stack, client: TcpClient::new(stack, state), trust, server, time_server },
             flash,
             panel: Terminal { line: String::new() },
             random,
-            date: time::date(),
+            security,
         })
     }
+}
+
+/// Runs the network. In a task of its own: every look at a socket wakes it, and would wake whoever looks.
+#[embassy_executor::task]
+async fn run(mut runner: Runner<'static, Card>) -> ! {
+    metered(runner.run()).await
 }
 
 /// The line to a Bluetooth controller.
@@ -112,7 +123,8 @@ pub struct Lan {
     stack: Stack<'static>,
     client: TcpClient<'static, CONNECTIONS, SEND, RECEIVE>,
     trust: Trust,
-    server: SocketAddr,
+    server: Option<SocketAddrV4>,
+    time_server: Place,
 }
 
 impl Network for Lan {
@@ -132,13 +144,18 @@ impl Network for Lan {
         NetworkFailure::Lost
     }
 
+    async fn ask_time(&self, request: &[u8], answer: &mut [u8]) -> Result<usize, TimeFailure> {
+        ask_time(self.stack, &self.time_server, request, answer).await
+    }
+
     async fn leave(&self) {}
 
-    async fn connect(&self, _domain: &str) -> Result<Self::Socket<'_>, StreamFailure> {
-        let connected = self.client.connect(self.server).await;
+    async fn connect(&self, domain: &str) -> Result<Self::Socket<'_>, StreamFailure> {
+        let server = Place::of_domain(domain, self.server).find(self.stack).await?;
+        let connected = self.client.connect(server.into()).await;
         connected.map_err(|error| StreamFailure {
             kind: FailureKind::Unreachable,
-            text: format!("no connection to {}: {error:?}", self.server),
+            text: format!("no connection to {server}: {error:?}"),
         })
     }
 
@@ -147,11 +164,15 @@ impl Network for Lan {
         socket: Self::Socket<'a>,
         domain: &str,
     ) -> Result<Self::Secured<'a>, StreamFailure> {
-        self.trust.secure(socket, domain).await
+        let before = work();
+        let secured = self.trust.secure(socket, domain).await;
+        say("handshake", &format!("{}", work() - before));
+        secured
     }
 }
 
-/// The serial line as a panel: a line of text for each thing that happens, and words for what a person does.
+/// The serial line as a panel: a line of text for each thing that happens, and words for what a person does. `cost` asks
+/// for the instructions so far, and the bytes of heap now and at most since that was asked last.
 pub struct Terminal {
     line: String,
 }
@@ -180,6 +201,12 @@ impl Panel for Terminal {
                     "press" => return Input::Button(true),
                     "release" => return Input::Button(false),
                     "stop" => return Input::Stop,
+                    // What no person can do to it, but a mistake in it could.
+                    "panic" => panic!("the serial line wants it"),
+                    "cost" => {
+                        let (used, peak) = memory();
+                        say("cost", &format!("{} {used} {peak}", work()));
+                    }
                     other => say("trouble", &(other.to_string() + " is nothing a person can do here")),
                 }
             }

@@ -20,26 +20,56 @@ mod interrupt;
 #[cfg(feature = "board")]
 mod libc;
 #[cfg(feature = "board")]
+pub mod meter;
+#[cfg(feature = "board")]
 mod net;
 #[cfg(feature = "board")]
+pub mod reset;
+#[cfg(feature = "board")]
 mod settings;
+#[cfg(feature = "bodies")]
+pub mod standstill;
 #[cfg(feature = "board")]
-mod time;
-#[cfg(feature = "board")]
-mod tls;
+pub mod time;
 #[cfg(feature = "board")]
 mod virtio;
 
 use core::{
+    alloc::{GlobalAlloc, Layout},
     fmt::{self, Write},
     panic::PanicInfo,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 use embedded_alloc::LlffHeap;
 // Linked for what it sets up: atomics without compare-and-swap.
 use portable_atomic as _;
 
 #[global_allocator]
-static HEAP: LlffHeap = LlffHeap::empty();
+static HEAP: Heap = Heap(LlffHeap::empty());
+
+/// The heap, which remembers how full it was.
+struct Heap(LlffHeap);
+
+/// The most bytes that were in use.
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: it hands on to an allocator.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the contract is the same.
+        let memory = unsafe { self.0.alloc(layout) };
+        let used = self.0.used();
+        if used > PEAK.load(Ordering::Relaxed) {
+            PEAK.store(used, Ordering::Relaxed);
+        }
+        memory
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the contract is the same.
+        unsafe { self.0.dealloc(memory, layout) }
+    }
+}
 
 /// Bytes of heap.
 const HEAP_SIZE: usize = 512 * 1024;
@@ -48,12 +78,19 @@ const HEAP_SIZE: usize = 512 * 1024;
 pub fn init() {
     static mut MEMORY: [u8; HEAP_SIZE] = [0; HEAP_SIZE];
     // SAFETY: called once by contract, and nothing else names this memory.
-    unsafe { HEAP.init(&raw mut MEMORY as usize, HEAP_SIZE) }
+    unsafe { HEAP.0.init(&raw mut MEMORY as usize, HEAP_SIZE) }
 }
 
 /// Bytes of heap in use.
 pub fn heap_used() -> usize {
-    HEAP.used()
+    HEAP.0.used()
+}
+
+/// The most that were in use since this was asked last.
+pub fn heap_peak() -> usize {
+    let peak = PEAK.load(Ordering::Relaxed);
+    PEAK.store(heap_used(), Ordering::Relaxed);
+    peak
 }
 
 /// Reads a register of the machine.
@@ -93,8 +130,12 @@ impl Write for Serial {
 
 /// Ends the emulation; QEMU exits with this status.
 pub fn exit(status: u16) -> ! {
+    finish(if status == 0 { 0x5555 } else { u32::from(status) << 16 | 0x3333 })
+}
+
+/// Tells the machine's test device how this ends.
+fn finish(command: u32) -> ! {
     const TEST_DEVICE: usize = 0x0010_0000;
-    let command = if status == 0 { 0x5555 } else { u32::from(status) << 16 | 0x3333 };
     write(TEST_DEVICE, command);
     loop {
         riscv::asm::wfi();
@@ -102,15 +143,20 @@ pub fn exit(status: u16) -> ! {
 }
 
 /// Status after a panic, as a process of Rust's has it.
+#[cfg(not(feature = "board"))]
 const PANICKED: u16 = 101;
 
 /// Status after a fault of the processor.
+#[cfg(not(feature = "board"))]
 const FAULTED: u16 = 102;
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     // The serial line takes everything.
     let _ = writeln!(Serial, "{info}");
+    #[cfg(feature = "board")]
+    reset::after_panic(info);
+    #[cfg(not(feature = "board"))]
     exit(PANICKED)
 }
 
@@ -120,5 +166,8 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 fn fault(_frame: &riscv_rt::TrapFrame) -> ! {
     let (cause, at) = (riscv::register::mcause::read().bits(), riscv::register::mepc::read());
     let _ = writeln!(Serial, "fault {cause:#x} at {at:#x}");
+    #[cfg(feature = "board")]
+    reset::after(format_args!("fault {cause:#x} at {at:#x}"));
+    #[cfg(not(feature = "board"))]
     exit(FAULTED)
 }

@@ -1,4 +1,5 @@
-//! The machine's clocks: embassy's time from the core's timer, and the date from the real-time clock.
+//! The machine's clocks: embassy's time from the core's timer, and the wall clock, which is as ignorant as a chip's when the
+//! machine is switched on.
 
 use crate::{read, write};
 use core::{cell::RefCell, task::Waker};
@@ -6,12 +7,16 @@ use critical_section::Mutex;
 use embassy_time_driver::Driver;
 use embassy_time_queue_utils::Queue;
 use thingfleet_device::time::UnixMillis;
+use thingfleet_firmware::wall::Wall;
 
 /// Time of the core-local interruptor, at 10 MHz, and when it interrupts.
 const TIME: usize = 0x0200_bff8;
 const COMPARE: usize = 0x0200_4000;
-/// The Goldfish real-time clock, in nanoseconds since 1970; reading the lower half latches the upper one.
-const REAL_TIME: usize = 0x0010_1000;
+
+/// The machine's wall clock.
+pub static WALL: Wall = Wall::built(UnixMillis(BUILT));
+/// When the image was built, in milliseconds since 1970.
+const BUILT: u64 = include!(concat!(env!("OUT_DIR"), "/built"));
 
 struct Clint {
     queue: Mutex<RefCell<Queue>>,
@@ -60,11 +65,4 @@ pub(crate) fn init() {
     set_alarm(u64::MAX);
     // SAFETY: the handler is there, and everything it touches is initialised statically.
     unsafe { riscv::register::mie::set_mtimer() }
-}
-
-/// The date.
-pub(crate) fn date() -> UnixMillis {
-    let low = read::<u32>(REAL_TIME);
-    let high = read::<u32>(REAL_TIME + 4);
-    UnixMillis((u64::from(high) << 32 | u64::from(low)) / 1_000_000)
 }

@@ -17,7 +17,7 @@ use std::{
     sync::{Arc, PoisonError},
     time::Duration,
 };
-use thingfleet_device::{commissioning::qr::Address, instance::Account};
+use thingfleet_device::{commissioning::qr::Address, instance::Account, jid::BareJid, value::Secret};
 use thingfleet_schema::profile::{self, Accounts};
 
 /// What it takes to add a device.
@@ -106,13 +106,17 @@ impl Crew {
         Ok(())
     }
 
-    /// Finds or makes an account of this name that is no device's.
+    /// Takes the account that is given, or finds or makes one of this name, that is no device's.
     ///
     /// # Errors
     /// [`AddError`].
-    pub(crate) async fn account(&self, name: &str) -> Result<Account, AddError> {
+    pub(crate) async fn account(
+        &self,
+        name: &str,
+        given: Option<(BareJid, Secret)>,
+    ) -> Result<Account, AddError> {
         let mut recruiting = self.recruiting.lock().await;
-        Ok(accounts::for_newcomer((name, name), None, &self.domain, &mut recruiting).await?)
+        Ok(accounts::for_newcomer((name, name), given, &self.domain, &mut recruiting).await?)
     }
 
     /// A memory and an address for a new device that is commissioned over Bluetooth.

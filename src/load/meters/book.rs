@@ -1,5 +1,6 @@
 //! What one device has begun and not ended.
 
+use super::awaited::Ticket;
 use std::collections::{BTreeMap, VecDeque};
 use thingfleet_device::definition::ChannelId;
 use thingfleet_schema::load::Operation;
@@ -13,6 +14,8 @@ const MOST_EXPECTED: usize = 1024;
 pub(super) struct Book {
     /// Why it is to come online, and when that should have begun.
     pub(super) due: Option<(Operation, Instant)>,
+    /// Goes as soon as it is online, or is not to come online any more.
+    pub(super) ticket: Option<Ticket>,
     /// The step of signing on that it is at, and when that began.
     pub(super) step: Option<(Operation, Instant)>,
     pub(super) is_online: bool,
@@ -207,13 +210,19 @@ impl Book {
         under_way.into_iter().map(|one| (one.id.clone(), one)).collect()
     }
 
+    /// It is online, or has given up; gives what is over with that.
+    pub(super) fn arrive(&mut self) -> Option<(Operation, Instant)> {
+        self.ticket = None;
+        self.due.take()
+    }
+
     /// The device leaves by itself: nothing that it has begun ends any more.
     pub(super) fn leave(&mut self) {
         let waiting = self.waiting.drain(..).count()
             + self.under_way.iter().map(|one| one.intended.len()).sum::<usize>();
         self.under_way.clear();
         *self.abandoned.entry(Operation::Publish).or_default() += waiting as u64;
-        for (operation, _) in [self.step.take(), self.due.take()].into_iter().flatten() {
+        for (operation, _) in [self.step.take(), self.arrive()].into_iter().flatten() {
             *self.abandoned.entry(operation).or_default() += 1;
         }
     }

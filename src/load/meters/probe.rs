@@ -91,21 +91,19 @@ impl Probe {
                 if let Some((step, intended)) = book.step.take() {
                     self.recorder().done(step, intended);
                 }
-                if let Some((operation, intended)) = book.due.take() {
+                if let Some((operation, intended)) = book.arrive() {
                     self.recorder().done(operation, intended);
                 }
                 if !book.is_online {
                     book.is_online = true;
                     self.meters.online.fetch_add(1, Relaxed);
                 }
-                self.meters.arrived.notify_one();
             }
             Session::Failed(failure) => {
                 self.offline(&mut book);
-                if let Some((operation, _)) = book.due.take() {
+                if let Some((operation, _)) = book.arrive() {
                     self.recorder().failed(operation, failure.kind.name());
                 }
-                self.meters.arrived.notify_one();
             }
             Session::Offline | Session::Off | Session::Stopped => {
                 self.offline(&mut book);

@@ -86,11 +86,12 @@ pub fn merge(reports: Vec<Report>) -> Result<Report, MergeError> {
     generator.late_share = share_beyond(&generator.lateness.0, limit);
     let online = share(all.online, all.expected);
     let lasted = Duration::from_secs_f64(all.lasted_s.clamp(0.0, 1e9));
-    let of = |operation: load::Operation| {
-        series.get(operation.name()).map_or_else(Series::new, |(series, _)| series.clone())
+    let nothing = Series::new();
+    let look = |operation: load::Operation, number: &dyn Fn(&Series) -> Option<f64>| {
+        number(series.get(operation.name()).map_or(&nothing, |(series, _)| series))
     };
     let thresholds =
-        bounds.iter().map(|bound| Threshold::new(bound, measure(bound.metric, of, lasted, online)));
+        bounds.iter().map(|bound| Threshold::new(bound, measure(bound.metric, look, lasted, online)));
     all.thresholds = thresholds.collect();
     all.operations = series
         .into_iter()

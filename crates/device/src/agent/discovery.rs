@@ -12,16 +12,24 @@ const CAPS_NODE: &str = "urn:thingfleet:device";
 /// Category and type of the identity (XEP-0030 registrar): an automated client.
 const IDENTITY: (&str, &str) = ("client", "bot");
 
+/// Form in which the device says why it was restarted (XEP-0128), and the form's only field.
+const RESTART: (&str, &str) = ("urn:thingfleet:device:restart", "reason");
+
+/// Most characters of that reason.
+const REASON: usize = 200;
+
 /// What the device says of itself. Kept, because its hash goes into every presence.
 #[derive(Debug)]
 pub(crate) struct Identity {
     features: Vec<String>,
+    restarted: Option<String>,
     hash: String,
 }
 
 impl Identity {
-    /// The features of a device. With `notify` it asks its server for events of its actuators node (XEP-0163).
-    pub(crate) fn new(definition: &Definition, notify: bool) -> Self {
+    /// The features of a device, and why it was restarted. With `notify` it asks its server for events of its actuators
+    /// node (XEP-0163).
+    pub(crate) fn new(definition: &Definition, last_reset: Option<&str>, notify: bool) -> Self {
         let plain = [
             ns::CAPS,
             ns::DISCO_INFO,
@@ -43,8 +51,23 @@ impl Identity {
             text.push_str(feature);
             text.push('<');
         }
+        let restarted = last_reset.map(readable);
+        if let Some(reason) = &restarted {
+            for part in [RESTART.0, RESTART.1, reason] {
+                text.push_str(part);
+                text.push('<');
+            }
+        }
         let hash = STANDARD.encode(Sha1::digest(text.as_bytes()));
-        Self { features, hash }
+        Self { features, restarted, hash }
+    }
+
+    /// How the device is while nothing is wrong, for its presence.
+    pub(crate) fn status(&self) -> String {
+        match &self.restarted {
+            None => String::from("ok"),
+            Some(reason) => format!("ok, restarted after: {reason}"),
+        }
     }
 
     /// The capabilities element of a presence.
@@ -66,6 +89,7 @@ impl Identity {
             .attr_opt("node", node.map(String::from))
             .child(identity)
             .children_from(features)
+            .children_from(self.restarted.as_deref().map(restart))
     }
 
     /// Answers a `get` of a contact or of the server.
@@ -99,6 +123,22 @@ impl Identity {
     }
 }
 
+/// A reason as it can be sent: it may come from a panic, and a line break or worse has no place in a stream, nor has `<`
+/// in what is hashed (XEP-0115 section 7.1).
+fn readable(reason: &str) -> String {
+    let fits = |letter: char| if letter.is_control() || letter == '<' { ' ' } else { letter };
+    reason.chars().take(REASON).map(fits).collect()
+}
+
+fn restart(reason: &str) -> Element {
+    let value = |text: &str| Element::new(ns::FORMS, "value").text(String::from(text));
+    let field = |name: &'static str| Element::new(ns::FORMS, "field").attr("var", name);
+    Element::new(ns::FORMS, "x")
+        .attr("type", "result")
+        .child(field("FORM_TYPE").attr("type", "hidden").child(value(RESTART.0)))
+        .child(field(RESTART.1).child(value(reason)))
+}
+
 fn version(definition: &Definition, software: &str) -> Element {
     let field = |name: &'static str, text: &str| Element::new(ns::VERSION, name).text(String::from(text));
     Element::new(ns::VERSION, "query")
@@ -123,7 +163,7 @@ mod tests {
     #[test]
     fn the_capabilities_hash_is_that_of_the_answer() {
         let kettle = testing::kettle();
-        let identity = Identity::new(&kettle, true);
+        let identity = Identity::new(&kettle, None, true);
         let info = identity.info(&kettle, None);
         let features: String =
             info.elements().filter_map(|e| e.get_attr("var")).flat_map(|var| [var, "<"]).collect();
@@ -134,9 +174,33 @@ mod tests {
     }
 
     #[test]
+    fn a_device_says_why_it_was_restarted_and_its_hash_is_of_that_too() {
+        let kettle = testing::kettle();
+        let plain = Identity::new(&kettle, None, true);
+        let identity = Identity::new(&kettle, Some("index out of\nbounds <a.rs:1>"), true);
+        let info = identity.info(&kettle, None);
+        let form = info.get(ns::FORMS, "x").expect("it has a form");
+        let values: Vec<_> = form
+            .elements()
+            .filter_map(|field| field.get(ns::FORMS, "value"))
+            .map(Element::get_text)
+            .collect();
+        assert_eq!(values, [RESTART.0, "index out of bounds  a.rs:1>"]);
+        assert_eq!(identity.status(), "ok, restarted after: index out of bounds  a.rs:1>");
+        assert_eq!(plain.status(), "ok");
+        let features: String =
+            info.elements().filter_map(|e| e.get_attr("var")).flat_map(|var| [var, "<"]).collect();
+        let text =
+            format!("client/bot//Electric kettle<{features}{}<{}<{}<", RESTART.0, RESTART.1, values[1]);
+        let expected = STANDARD.encode(Sha1::digest(text.as_bytes()));
+        assert_eq!(identity.caps().get_attr("ver"), Some(expected.as_str()));
+        assert_ne!(identity.hash, plain.hash);
+    }
+
+    #[test]
     fn an_unknown_node_and_an_unknown_question_have_their_errors() {
         let kettle = testing::kettle();
-        let identity = Identity::new(&kettle, false);
+        let identity = Identity::new(&kettle, None, false);
         let ask = |payload: Element| {
             let request = Element::new(ns::CLIENT, "iq").attr("id", "1").attr("from", "j@example.org/x");
             identity.answer(&request, &payload, &kettle, "1.0", UnixMillis(0)).to_string()

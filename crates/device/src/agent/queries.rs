@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     instance::Access,
-    io::Event,
+    io::{Event, Output},
     jid::{self, BareJid},
     ns,
+    time::{Instant, UnixMillis},
     xml::Element,
 };
 use alloc::string::{String, ToString};
@@ -60,6 +61,23 @@ impl Agent {
         let answer =
             self.identity.answer(iq, payload, cx.definition, cx.faults.software(cx.definition), cx.clock());
         cx.send(answer);
+    }
+
+    /// Asks the server how late it is (XEP-0202).
+    pub(crate) fn ask_time(&mut self, cx: &mut Context<'_>) {
+        if self.jid.is_some() {
+            let server = cx.own().domain().to_string();
+            self.ask(cx, "get", Some(&server), Element::new(ns::TIME, "time"), Purpose::Time(cx.now));
+        }
+    }
+
+    pub(super) fn got_time(cx: &mut Context<'_>, asked: Instant, answer: &Element) {
+        let time = answer.get(ns::TIME, "time").and_then(|time| time.get(ns::TIME, "utc"));
+        if let Some(date) = time.and_then(|utc| UnixMillis::parse(utc.get_text().trim())) {
+            // The answer has been on its way for half of the time since.
+            let halfway = Instant::START.plus(cx.now.since(asked) / 2);
+            cx.outputs.push_back(Output::ServerTime(date.at(halfway)));
+        }
     }
 
     /// Answers with an error, as long as the allowance for strangers lasts, and tells why.
@@ -134,11 +152,11 @@ pub(super) fn affiliation(node: Node, access: &Access) -> Option<&'static str> {
     }
 }
 
-/// A presence that shows the device's health: nothing special, or `dnd` and what is wrong.
+/// A presence that shows the device's health: nothing special but a restart, or `dnd` and what is wrong.
 pub(super) fn health(agent: &Agent, trouble: Option<&str>) -> Element {
     let child = |name: &'static str, text: &str| Element::new(ns::CLIENT, name).text(text.to_string());
     let (show, status) = match trouble {
-        None => (None, String::from("ok")),
+        None => (None, agent.identity.status()),
         Some(trouble) => (Some(child("show", "dnd")), String::from(trouble)),
     };
     Element::new(ns::CLIENT, "presence")

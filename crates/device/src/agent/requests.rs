@@ -34,6 +34,8 @@ pub(crate) enum Purpose {
     Inspect(Node),
     /// Publishing an item.
     Publish(Slot),
+    /// How late it is, asked at this moment.
+    Time(Instant),
     /// Something whose answer changes nothing.
     BestEffort,
 }

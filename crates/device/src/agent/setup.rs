@@ -253,7 +253,9 @@ impl Agent {
         match (purpose, outcome) {
             (Purpose::Publish(slot), outcome) => self.published(cx, slot, outcome),
             (Purpose::Inspect(node), outcome) => self.inspected(cx, node, outcome),
-            (Purpose::BestEffort, _) => {}
+            (Purpose::Time(asked), Ok(answer)) => Self::got_time(cx, asked, answer),
+            // A server need not tell the time, and the device knows none either way.
+            (Purpose::Time(_), Err(_)) | (Purpose::BestEffort, _) => {}
             (Purpose::Roster, outcome) => self.got_roster(cx, outcome),
             (Purpose::ServerInfo, outcome) => self.got_server(cx, outcome.ok()),
             (Purpose::AddContact, Ok(_)) => self.owner_added(cx),
@@ -326,7 +328,7 @@ impl Agent {
         let name = names.next().unwrap_or_default().to_ascii_lowercase();
         // ejabberd tells a node's owner of every publish; asking for events on top brings each one twice (measured).
         let notify = cx.instance.addressing == Addressing::Pep && !name.contains("ejabberd");
-        self.identity = Identity::new(cx.definition, notify);
+        self.identity = Identity::new(cx.definition, cx.instance.last_reset.as_deref(), notify);
         if !self.setup.mode_is_settled {
             let wanted = match cx.instance.actuators {
                 ActuatorMode::Auto => cx.definition.actuators,

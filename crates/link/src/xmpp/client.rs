@@ -9,14 +9,10 @@ use super::{
     failure::{Condition, StreamError, is_stream_error},
     frame::{Framer, Limits},
     receive::{self, Received},
-    signing_on::{Progress, SigningOn},
+    salted::Salted,
+    signing_on::{Progress, SigningOn, write_header},
 };
-use alloc::{
-    borrow::ToOwned,
-    boxed::Box,
-    collections::VecDeque,
-    string::{String, ToString},
-};
+use alloc::{borrow::ToOwned, boxed::Box, collections::VecDeque, string::String};
 use core::{fmt, fmt::Write as _, mem, time::Duration};
 use thingfleet_device::{
     instance::Account, io::StreamFailure, jid::BareJid, ns, stream_management::StreamManagement,
@@ -97,6 +93,8 @@ pub struct Client {
     management: StreamManagement,
     /// The full JID bound last, and for whom.
     bound: Option<(BareJid, String)>,
+    /// What signing on left, and for whom.
+    salted: Option<(Account, Salted)>,
     framer: Framer,
     /// What is to be sent.
     out: String,
@@ -144,6 +142,7 @@ impl Client {
             state: State::Idle,
             management: StreamManagement::new(bounds.unacknowledged),
             bound: None,
+            salted: None,
             framer: Framer::new(bounds.limits),
             out: String::new(),
             told: VecDeque::new(),
@@ -164,7 +163,8 @@ impl Client {
         self.framer = Framer::new(self.bounds.limits);
         (self.heard, self.too_late, self.asked) = (now, now.plus(self.timeouts.sign_on), None);
         let resume = self.management.resume();
-        let signing_on = SigningOn::new(account.clone(), nonce, resume, is_secure);
+        let salted = self.salted.take().filter(|(whose, _)| whose == account).map(|(_, salted)| salted);
+        let signing_on = SigningOn::new(account.clone(), nonce, resume, is_secure).with_salted(salted);
         self.state = State::SigningOn(Box::new(signing_on), VecDeque::new());
         self.begin_stream(account.jid.domain());
     }
@@ -362,8 +362,10 @@ impl Client {
                 return Err(StreamError::Unexpected("too much came before the server's answer".to_owned()));
             }
             Progress::Done(outcome) => {
-                let (account, early) = (signing_on.account().jid.clone(), mem::take(early));
-                self.begin_session(account, outcome)?;
+                let (account, early) = (signing_on.account().clone(), mem::take(early));
+                let jid = account.jid.clone();
+                self.salted = signing_on.take_salted().map(|salted| (account, salted));
+                self.begin_session(jid, outcome)?;
                 self.told.extend(early.into_iter().map(|stanza| Happening::Stanza(Box::new(stanza))));
             }
         }
@@ -443,6 +445,7 @@ impl Client {
             | StreamError::TlsRefused
             | StreamError::Injected(_)
             | StreamError::NoMechanism(_)
+            | StreamError::Password(_)
             | StreamError::Sasl(_)
             | StreamError::Server(_)
             | StreamError::Bind(_)
@@ -493,15 +496,7 @@ impl Client {
 
     fn begin_stream(&mut self, domain: &str) {
         self.framer.restart();
-        let header = Element::new(ns::CLIENT, "stream:stream")
-            .attr("xmlns:stream", ns::STREAMS)
-            .attr("to", domain.to_owned())
-            .attr("version", "1.0")
-            .to_string();
-        self.out.push_str("<?xml version='1.0'?>");
-        // As a start tag: the element ends when the stream does.
-        self.out.push_str(header.trim_end_matches("/>"));
-        self.out.push('>');
+        write_header(domain, &mut self.out);
     }
 }
 

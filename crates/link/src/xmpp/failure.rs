@@ -1,6 +1,6 @@
 //! Why a stream did not open or did not last: the conditions servers name, and what kind of failure each is.
 
-use super::{frame::NotXml, sasl::SaslError};
+use super::{frame::NotXml, prepare::Unprepared, sasl::SaslError};
 use alloc::{
     borrow::ToOwned,
     string::{String, ToString},
@@ -114,6 +114,8 @@ pub enum StreamError {
     Injected(usize),
     /// It offers these mechanisms, none of which is spoken here.
     NoMechanism(Vec<String>),
+    /// The password is none that it can be shown.
+    Password(Unprepared),
     /// It refused the account.
     Sasl(Condition),
     /// It did not show that it knows the password either, or broke the exchange.
@@ -147,6 +149,7 @@ impl StreamError {
             Self::NoTls => FailureKind::NoTls,
             Self::TlsRefused | Self::Injected(_) => FailureKind::Tls,
             Self::NoMechanism(_) => FailureKind::NoMechanism,
+            Self::Password(_) => FailureKind::Authentication,
             Self::Sasl(condition) => condition.sasl_kind(),
             Self::Bind(condition) => condition.bind_kind(),
             Self::Stream(condition) => condition.stream_kind(),
@@ -172,6 +175,7 @@ impl fmt::Display for StreamError {
                 write!(f, "the server offers {}, and none of it is spoken here", offered.join(", "))
             }
             Self::Sasl(condition) | Self::Stream(condition) => condition.fmt(f),
+            Self::Password(error) => error.fmt(f),
             Self::Server(error) => write!(f, "the server failed to sign on: {error}"),
             Self::Bind(condition) => write!(f, "binding was refused: {condition}"),
             Self::TimedOut(limit) => {
@@ -200,6 +204,12 @@ impl From<NotXml> for StreamError {
 impl From<SaslError> for StreamError {
     fn from(error: SaslError) -> Self {
         Self::Server(error)
+    }
+}
+
+impl From<Unprepared> for StreamError {
+    fn from(error: Unprepared) -> Self {
+        Self::Password(error)
     }
 }
 

@@ -8,6 +8,7 @@ use alloc::{
     format,
     string::{String, ToString},
 };
+use core::fmt;
 use rxml::{Event, Options, Parse, Parser, WithOptions, error::EndOrError};
 use thingfleet_device::{
     ns,
@@ -72,10 +73,56 @@ pub fn receive(frame: &Frame<'_>, limits: Limits) -> Received {
         Frame::TooLarge { start } => {
             refuse(start, limits, format!("more than {} bytes or {} parts", limits.bytes, limits.parts))
         }
-        Frame::Element { bytes, head } => match read(bytes, limits) {
+        Frame::Element { bytes, head } => match read(&mut parser(bytes.len(), limits), bytes) {
             Ok(element) => Received::Element(element),
             Err(why) => refuse(&bytes[..head], limits, why),
         },
+    }
+}
+
+/// Reads the short elements of any number of streams with one parser. Beginning anew takes a parser longer than most
+/// elements do.
+#[derive(Default)]
+pub struct Reader {
+    parser: Option<Parser>,
+    /// Elements it has read.
+    count: u32,
+}
+
+impl Reader {
+    /// Bytes of a short element.
+    const SHORT: usize = 8192;
+    /// Elements after which a parser goes, with the names that strangers made it know.
+    const ENOUGH: u32 = 256;
+
+    /// Reads what was cut off one of the streams, as [`receive`] does.
+    pub fn receive(&mut self, frame: &Frame<'_>, limits: Limits) -> Received {
+        let Frame::Element { bytes, head } = *frame else { return receive(frame, limits) };
+        if bytes.len() > Self::SHORT.min(limits.token) {
+            return receive(frame, limits);
+        }
+        let mut parser = match self.parser.take() {
+            Some(parser) if self.count < Self::ENOUGH => parser,
+            Some(_) | None => {
+                self.count = 0;
+                parser(Self::SHORT, limits)
+            }
+        };
+        match read(&mut parser, bytes) {
+            Ok(element) => {
+                self.count += 1;
+                self.parser = Some(parser);
+                Received::Element(element)
+            }
+            // It stands somewhere in the middle.
+            Err(why) => refuse(&bytes[..head], limits, why),
+        }
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("count", &self.count).finish_non_exhaustive()
     }
 }
 
@@ -105,8 +152,7 @@ fn start_tag(parser: &mut Parser, mut bytes: &[u8]) -> Option<Element> {
 }
 
 /// Reads one element as a child of the stream.
-fn read(bytes: &[u8], limits: Limits) -> Result<Element, String> {
-    let mut parser = parser(bytes.len(), limits);
+fn read(parser: &mut Parser, bytes: &[u8]) -> Result<Element, String> {
     let mut builder = Builder::default();
     let mut rest = bytes;
     loop {
@@ -147,10 +193,36 @@ mod tests {
     use crate::xmpp::frame::Framer;
 
     fn take(bytes: &str) -> Received {
+        take_with(&mut Reader::default(), bytes)
+    }
+
+    /// Reads an element both ways, which have to agree.
+    fn take_with(reader: &mut Reader, bytes: &str) -> Received {
         let mut framer = Framer::new(Limits::HOST);
         framer.push(bytes.as_bytes());
         let frame = framer.frame().unwrap().expect("one whole element");
-        receive(&frame, Limits::HOST)
+        let alone = receive(&frame, Limits::HOST);
+        let together = reader.receive(&frame, Limits::HOST);
+        assert_eq!(format!("{alone:?}"), format!("{together:?}"));
+        together
+    }
+
+    #[test]
+    fn one_parser_reads_elements_as_if_each_had_its_own() {
+        let mut reader = Reader::default();
+        for number in 0..1000 {
+            for text in [
+                format!("<iq id='{number}' type='result'/>"),
+                format!("<message xmlns:n{number}='urn:{number}'><n{number}:a/>text</message>"),
+                "<message xmlns='urn:x' xml:lang='de'><y/></message>".to_owned(),
+            ] {
+                assert!(matches!(take_with(&mut reader, &text), Received::Element(_)));
+            }
+            let undeclared = format!("<iq type='get'><n{number}:a/></iq>");
+            if number % 100 == 0 {
+                assert!(matches!(take_with(&mut reader, &undeclared), Received::Refused(_)));
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Showing a server who one is (RFC 6120 section 6): the mechanisms, and which of them is used.
 
-use super::scram::{Scram, ScramError, Sha1, Sha256};
+use super::{
+    prepare::{Unprepared, prepared},
+    salted::{Derivation, Salted},
+    scram::{Hash as _, Scram, ScramError, Sha1, Sha256},
+};
 use alloc::{boxed::Box, format, vec::Vec};
 use core::fmt;
 use thingfleet_device::instance::Account;
@@ -41,7 +45,7 @@ pub(super) enum Reply {
 }
 
 /// A mechanism at work.
-pub(super) trait Mechanism {
+pub(super) trait Mechanism: Send {
     /// Its name.
     fn name(&self) -> &'static str;
 
@@ -61,32 +65,61 @@ pub(super) trait Mechanism {
         None
     }
 
+    /// What [`Self::work`] goes on with, which may be done elsewhere before that.
+    fn derivation(&mut self) -> Option<&mut Derivation> {
+        None
+    }
+
+    /// The key that was used, for the next time.
+    fn take_salted(&mut self) -> Option<Salted> {
+        None
+    }
+
     /// Takes what came with success, and says whether it is one.
     fn success(&mut self, data: &[u8]) -> Result<(), SaslError>;
 }
 
 /// The best mechanism that is offered. SCRAM goes first, since it shows the password to nobody; PLAIN does, and is for
-/// inside TLS alone, which is where this is called.
+/// inside TLS alone, which is where this is called. It leaves preparing the password to the server (RFC 4616 section 2).
+/// `salted` is what signing on before has left.
+///
+/// # Errors
+/// [`Unprepared`] where SCRAM is offered and does not take the password; PLAIN is no way around that.
 pub(super) fn choose(
     account: &Account,
     nonce: &[u8],
+    salted: Option<Salted>,
     is_offered: impl Fn(&str) -> bool,
-) -> Option<Box<dyn Mechanism>> {
+) -> Result<Option<Box<dyn Mechanism>>, Unprepared> {
     let (user, password) = (account.jid.local(), &account.password);
-    let known: [Box<dyn Mechanism>; 3] = [
-        Box::new(Scram::<Sha256>::new(user, password, nonce)),
-        Box::new(Scram::<Sha1>::new(user, password, nonce)),
-        Box::new(Plain(format!("\0{user}\0{}", password.reveal()).into_bytes())),
-    ];
-    known.into_iter().find(|mechanism| is_offered(mechanism.name()))
+    if is_offered(Sha256::MECHANISM) {
+        let password = prepared(password)?;
+        return Ok(Some(Box::new(Scram::<Sha256>::new(user, &password, nonce, salted))));
+    }
+    if is_offered(Sha1::MECHANISM) {
+        let password = prepared(password)?;
+        return Ok(Some(Box::new(Scram::<Sha1>::new(user, &password, nonce, salted))));
+    }
+    if !is_offered(Plain::NAME) {
+        return Ok(None);
+    }
+    // What ends a password there must not be in it.
+    if password.reveal().contains('\0') {
+        return Err(Unprepared('\0'));
+    }
+    Ok(Some(Box::new(Plain(format!("\0{user}\0{}", password.reveal()).into_bytes()))))
 }
 
 /// PLAIN (RFC 4616), with its message.
 struct Plain(Vec<u8>);
 
+impl Plain {
+    const NAME: &str = "PLAIN";
+}
+
 impl Mechanism for Plain {
     fn name(&self) -> &'static str {
-        "PLAIN"
+        Self::NAME
     }
 
     fn initial(&mut self) -> Vec<u8> {
@@ -108,12 +141,16 @@ mod tests {
     use thingfleet_device::{jid::BareJid, value::Secret};
 
     fn chosen(offered: &[&str]) -> Option<Box<dyn Mechanism>> {
+        with_password("geheim", offered).unwrap()
+    }
+
+    fn with_password(password: &str, offered: &[&str]) -> Result<Option<Box<dyn Mechanism>>, Unprepared> {
         let account = Account {
             jid: BareJid::parse("kettle@example.org").unwrap(),
-            password: Secret::new("geheim"),
+            password: Secret::new(password),
             resource: "kettle".into(),
         };
-        choose(&account, b"nonce", |name| offered.contains(&name))
+        choose(&account, b"nonce", None, |name| offered.contains(&name))
     }
 
     #[test]
@@ -123,6 +160,16 @@ mod tests {
         assert_eq!(name(&["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"]), Some("SCRAM-SHA-1"));
         assert_eq!(name(&["X-OAUTH2", "PLAIN"]), Some("PLAIN"));
         assert_eq!(name(&["SCRAM-SHA-512", "EXTERNAL"]), None);
+    }
+
+    #[test]
+    fn a_password_that_cannot_be_prepared_is_refused_by_scram_and_left_to_the_server_by_plain() {
+        let refused = |password, offered: &[&str]| with_password(password, offered).err();
+        assert_eq!(refused("a\u{7}", &["PLAIN", "SCRAM-SHA-1"]), Some(Unprepared('\u{7}')));
+        assert_eq!(refused("Küche", &["PLAIN", "SCRAM-SHA-1"]), None);
+        assert_eq!(refused("a\u{7}", &["PLAIN"]), None);
+        assert_eq!(refused("a\0b", &["PLAIN"]), Some(Unprepared('\0')));
+        assert_eq!(refused("a\u{7}", &["EXTERNAL"]), None, "nothing is chosen");
     }
 
     #[test]

@@ -3,22 +3,27 @@
 //! The server has to show that it knows the password too. What it asks for is bounded, and the long computation is done
 //! in pieces, so that a radio on the same core is not kept waiting.
 
-use super::sasl::{Mechanism, Reply, SaslError};
+use super::{
+    salted::{Derivation, Rounds, Salted},
+    sasl::{Mechanism, Reply, SaslError},
+};
 use alloc::{
     format,
     string::{String, ToString},
     vec::Vec,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use core::{fmt, mem};
+use core::{fmt, mem, slice};
 use hmac::{
     Hmac, Mac,
-    digest::{Digest, KeyInit, Output},
+    digest::{Digest, KeyInit},
 };
 use thingfleet_device::value::Secret;
+use zeroize::Zeroize;
 
-/// Fewest and most iterations. RFC 7677 section 4 wants 4,096 at least; the most takes a microcontroller some seconds.
-const ITERATIONS: core::ops::RangeInclusive<u32> = 4096..=100_000;
+/// Fewest and most iterations. RFC 7677 section 4 wants 4,096 at least; more than a few 10,000 take a microcontroller
+/// longer than it has for signing on.
+const ITERATIONS: core::ops::RangeInclusive<u32> = 4096..=1_000_000;
 
 /// Iterations between two breaths: about ten milliseconds on a microcontroller.
 const PIECE: u32 = 128;
@@ -27,31 +32,65 @@ const PIECE: u32 = 128;
 const GS2_HEADER: &str = "n,,";
 
 /// One of the hash functions SCRAM is used with.
-pub(super) trait Hash {
+pub(super) trait Hash: Sized {
     /// Its HMAC.
-    type Mac: Mac + KeyInit + Clone;
+    type Mac: Mac + KeyInit + Clone + Send;
     /// Itself.
     type Digest: Digest;
+    /// Its words while it goes through blocks; all of them are its result.
+    type State: AsRef<[u32]> + AsMut<[u32]> + Copy + Send;
+    /// Those it begins with.
+    const START: Self::State;
     /// Name of the mechanism.
     const MECHANISM: &'static str;
+
+    /// Goes through one block.
+    fn compress(state: &mut Self::State, block: &[u8; 64]);
 }
 
 /// SCRAM-SHA-256.
+#[derive(Clone)]
 pub(super) struct Sha256;
 
 impl Hash for Sha256 {
     type Mac = Hmac<sha2::Sha256>;
     type Digest = sha2::Sha256;
+    type State = [u32; 8];
+    /// FIPS 180-4 section 5.3.3.
+    const START: [u32; 8] = [
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19,
+    ];
     const MECHANISM: &'static str = "SCRAM-SHA-256";
+
+    #[inline]
+    fn compress(state: &mut [u32; 8], block: &[u8; 64]) {
+        sha2::compress256(state, slice::from_ref(block.into()));
+    }
 }
 
 /// SCRAM-SHA-1.
+#[derive(Clone)]
 pub(super) struct Sha1;
 
 impl Hash for Sha1 {
     type Mac = Hmac<sha1::Sha1>;
     type Digest = sha1::Sha1;
+    type State = [u32; 5];
+    /// FIPS 180-4 section 5.3.1.
+    const START: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
     const MECHANISM: &'static str = "SCRAM-SHA-1";
+
+    #[inline]
+    fn compress(state: &mut [u32; 5], block: &[u8; 64]) {
+        sha1::compress(state, slice::from_ref(block.into()));
+    }
 }
 
 /// Why an exchange cannot go on.
@@ -89,6 +128,8 @@ impl core::error::Error for ScramError {}
 /// An exchange.
 pub(super) struct Scram<H: Hash> {
     password: Secret,
+    /// The key of an exchange before, or of this one.
+    salted: Option<Salted>,
     nonce: String,
     /// `client-first-message-bare`.
     first: String,
@@ -100,22 +141,31 @@ pub(super) struct Scram<H: Hash> {
 /// ```
 enum Stage<H: Hash> {
     First,
-    Deriving { derivation: Derivation<H>, auth_message: String, without_proof: String },
+    Deriving { derivation: Derivation, salt: Vec<u8>, rounds: u32, messages: Messages },
     Proven { server_signature: H::Mac },
     Verified,
 }
 
-impl<H: Hash> Scram<H> {
-    /// Begins for a user; `nonce` has to be new and unpredictable.
-    pub(super) fn new(user: &str, password: &Secret, nonce: &[u8]) -> Self {
+/// What was said, as it is signed.
+struct Messages {
+    all: String,
+    without_proof: String,
+}
+
+impl<H: Hash> Scram<H>
+where
+    Derivation: From<Rounds<H>>,
+{
+    /// Begins for a user; `nonce` has to be new and unpredictable, and `salted` is what an earlier exchange left.
+    pub(super) fn new(user: &str, password: &Secret, nonce: &[u8], salted: Option<Salted>) -> Self {
         // RFC 5802 section 5.1: `=` and `,` are written so.
         let user = user.replace('=', "=3D").replace(',', "=2C");
         let nonce = BASE64.encode(nonce);
         let first = format!("n={user},r={nonce}");
-        Self { password: password.clone(), nonce, first, stage: Stage::First }
+        Self { password: password.clone(), salted, nonce, first, stage: Stage::First }
     }
 
-    fn server_first(&mut self, message: &str) -> Result<(), ScramError> {
+    fn server_first(&mut self, message: &str) -> Result<Reply, ScramError> {
         let mut parts = message.split(',');
         let mut part =
             |name| parts.next().and_then(|part| part.strip_prefix(name)).ok_or(ScramError::Malformed);
@@ -131,10 +181,15 @@ impl<H: Hash> Scram<H> {
             return Err(ScramError::Iterations(iterations));
         }
         let without_proof = format!("c={},r={nonce}", BASE64.encode(GS2_HEADER));
-        let auth_message = format!("{},{message},{without_proof}", self.first);
-        let derivation = Derivation::new(self.password.reveal().as_bytes(), &salt, iterations);
-        self.stage = Stage::Deriving { derivation, auth_message, without_proof };
-        Ok(())
+        let messages = Messages { all: format!("{},{message},{without_proof}", self.first), without_proof };
+        if let Some(key) = self.salted.as_ref().and_then(|salted| salted.key::<H>(&salt, iterations)) {
+            let (response, server_signature) = prove::<H>(key, &messages);
+            self.stage = Stage::Proven { server_signature };
+            return Ok(Reply::Response(response));
+        }
+        let derivation = Rounds::<H>::new(self.password.reveal().as_bytes(), &salt, iterations).into();
+        self.stage = Stage::Deriving { derivation, salt, rounds: iterations, messages };
+        Ok(Reply::Later)
     }
 
     fn server_final(&mut self, message: &str) -> Result<(), ScramError> {
@@ -152,7 +207,10 @@ impl<H: Hash> Scram<H> {
     }
 }
 
-impl<H: Hash> Mechanism for Scram<H> {
+impl<H: Hash> Mechanism for Scram<H>
+where
+    Derivation: From<Rounds<H>>,
+{
     fn name(&self) -> &'static str {
         H::MECHANISM
     }
@@ -164,10 +222,7 @@ impl<H: Hash> Mechanism for Scram<H> {
     fn challenge(&mut self, data: &[u8]) -> Result<Reply, SaslError> {
         let message = core::str::from_utf8(data).map_err(|_| ScramError::Malformed)?;
         match self.stage {
-            Stage::First => {
-                self.server_first(message)?;
-                Ok(Reply::Later)
-            }
+            Stage::First => Ok(self.server_first(message)?),
             // Servers may send their signature so, and success without data after it.
             Stage::Proven { .. } => {
                 self.server_final(message)?;
@@ -177,28 +232,32 @@ impl<H: Hash> Mechanism for Scram<H> {
         }
     }
 
+    fn derivation(&mut self) -> Option<&mut Derivation> {
+        match &mut self.stage {
+            Stage::Deriving { derivation, .. } => Some(derivation),
+            Stage::First | Stage::Proven { .. } | Stage::Verified => None,
+        }
+    }
+
     fn is_computing(&self) -> bool {
         matches!(self.stage, Stage::Deriving { .. })
     }
 
     fn work(&mut self) -> Option<Vec<u8>> {
-        let Stage::Deriving { derivation, auth_message, without_proof } = &mut self.stage else {
-            return None;
-        };
+        let Stage::Deriving { derivation, salt, rounds, messages } = &mut self.stage else { return None };
         if !derivation.go_on(PIECE) {
             return None;
         }
-        let sign = |key: &[u8], text: &[u8]| keyed::<H>(key).chain_update(text);
-        let salted = &derivation.result;
-        let client_key = sign(salted, b"Client Key").finalize().into_bytes();
-        let stored_key = H::Digest::digest(&client_key);
-        let mut proof = sign(&stored_key, auth_message.as_bytes()).finalize().into_bytes();
-        proof.iter_mut().zip(client_key).for_each(|(byte, key)| *byte ^= key);
-        let server_key = sign(salted, b"Server Key").finalize().into_bytes();
-        let server_signature = sign(&server_key, auth_message.as_bytes());
-        let message = format!("{without_proof},p={}", BASE64.encode(proof));
+        let mut key = derivation.key();
+        let (response, server_signature) = prove::<H>(&key, messages);
+        self.salted = Some(Salted::new::<H>(mem::take(salt), *rounds, &key));
+        key.zeroize();
         self.stage = Stage::Proven { server_signature };
-        Some(message.into_bytes())
+        Some(response)
+    }
+
+    fn take_salted(&mut self) -> Option<Salted> {
+        self.salted.take()
     }
 
     fn success(&mut self, data: &[u8]) -> Result<(), SaslError> {
@@ -210,34 +269,20 @@ impl<H: Hash> Mechanism for Scram<H> {
     }
 }
 
-/// `Hi` of RFC 5802 section 2.2 in the making.
-struct Derivation<H: Hash> {
-    mac: H::Mac,
-    last: Output<H::Mac>,
-    result: Output<H::Mac>,
-    left: u32,
+/// The client's last message, and what the server has to sign (RFC 5802 section 3).
+fn prove<H: Hash>(salted: &[u8], messages: &Messages) -> (Vec<u8>, H::Mac) {
+    let sign = |key: &[u8], text: &[u8]| keyed::<H>(key).chain_update(text);
+    let client_key = sign(salted, b"Client Key").finalize().into_bytes();
+    let stored_key = H::Digest::digest(&client_key);
+    let mut proof = sign(&stored_key, messages.all.as_bytes()).finalize().into_bytes();
+    proof.iter_mut().zip(client_key).for_each(|(byte, key)| *byte ^= key);
+    let server_key = sign(salted, b"Server Key").finalize().into_bytes();
+    let server_signature = sign(&server_key, messages.all.as_bytes());
+    let response = format!("{},p={}", messages.without_proof, BASE64.encode(proof));
+    (response.into_bytes(), server_signature)
 }
 
-impl<H: Hash> Derivation<H> {
-    fn new(password: &[u8], salt: &[u8], iterations: u32) -> Self {
-        let mac = keyed::<H>(password);
-        let first = mac.clone().chain_update(salt).chain_update(1u32.to_be_bytes()).finalize().into_bytes();
-        Self { mac, last: first.clone(), result: first, left: iterations.saturating_sub(1) }
-    }
-
-    /// Does up to so many iterations; tells whether all are done.
-    fn go_on(&mut self, most: u32) -> bool {
-        let count = self.left.min(most);
-        for _ in 0..count {
-            self.last = self.mac.clone().chain_update(&self.last).finalize().into_bytes();
-            self.result.iter_mut().zip(&self.last).for_each(|(byte, more)| *byte ^= more);
-        }
-        self.left -= count;
-        self.left == 0
-    }
-}
-
-fn keyed<H: Hash>(key: &[u8]) -> H::Mac {
+pub(super) fn keyed<H: Hash>(key: &[u8]) -> H::Mac {
     <H::Mac as Mac>::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
@@ -248,14 +293,17 @@ mod tests {
     const USER: &str = "user";
 
     /// An exchange that has begun with the nonce of an RFC's example.
-    fn begun<H: Hash>(nonce: &str) -> Scram<H> {
-        let mut scram = Scram::<H>::new(USER, &Secret::new("pencil"), &[]);
+    fn begun<H: Hash>(nonce: &str) -> Scram<H>
+    where
+        Derivation: From<Rounds<H>>,
+    {
+        let mut scram = Scram::<H>::new(USER, &Secret::new("pencil"), &[], None);
         scram.nonce = nonce.to_string();
         scram.first = format!("n={USER},r={nonce}");
         scram
     }
 
-    fn computed<H: Hash>(scram: &mut Scram<H>) -> String {
+    fn computed(scram: &mut impl Mechanism) -> String {
         let message = core::iter::repeat_with(|| scram.work()).take(2000).flatten().next();
         String::from_utf8(message.expect("a message after some pieces")).unwrap()
     }
@@ -291,6 +339,20 @@ mod tests {
     #[test]
     fn the_example_of_rfc_7677_comes_out() {
         assert_eq!(proven().success(SIGNATURE), Ok(()));
+    }
+
+    #[test]
+    fn whoever_returns_to_the_same_salt_computes_nothing() {
+        let mut before = proven();
+        let mut again = begun::<Sha256>("rOprNGfwEbeRWgbNEkqO");
+        again.salted = before.take_salted();
+        let first = |salt: &str| format!("r=rOprNGfwEbeRWgbNEkqOx,s={salt},i=4096");
+        let Ok(Reply::Response(_)) = again.challenge(first("W22ZaJ0SNY7soEsUEjb6gQ==").as_bytes()) else {
+            panic!("it was computed again");
+        };
+        let mut elsewhere = begun::<Sha256>("rOprNGfwEbeRWgbNEkqO");
+        elsewhere.salted = again.take_salted();
+        assert_eq!(elsewhere.challenge(first("QSXCR+Q6sek8bf92").as_bytes()), Ok(Reply::Later));
     }
 
     #[test]
@@ -343,7 +405,7 @@ mod tests {
 
     #[test]
     fn names_are_escaped_inside_messages() {
-        let mut scram = Scram::<Sha1>::new("a=b,c", &Secret::new(""), b"1");
+        let mut scram = Scram::<Sha1>::new("a=b,c", &Secret::new(""), b"1", None);
         assert_eq!(scram.initial(), b"n,,n=a=3Db=2Cc,r=MQ==");
     }
 }

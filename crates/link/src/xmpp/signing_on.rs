@@ -1,13 +1,20 @@
 //! From the first byte of a connection to a session (RFC 6120 sections 4 to 7): TLS, SASL, then resumption or binding.
 //!
-//! Elements go in and out; [`super::client::Client`] owns the stream. Without TLS nothing is asked for but TLS.
+//! Elements go in and out; whoever owns the stream reads and writes them. Without TLS nothing is asked for but TLS.
 
 use super::{
     establish::{Establishing, Outcome, Step},
     failure::{Condition, StreamError, is_stream_error},
+    salted::{Derivation, Salted},
     sasl::{self, Mechanism, Reply},
 };
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{
+    borrow::ToOwned,
+    boxed::Box,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use thingfleet_device::{instance::Account, ns, xml::Element};
 
@@ -15,9 +22,11 @@ use thingfleet_device::{instance::Account, ns, xml::Element};
 pub type Nonce = [u8; 18];
 
 /// An attempt to sign on.
-pub(super) struct SigningOn {
+pub struct SigningOn {
     account: Account,
     nonce: Nonce,
+    /// The key that signing on before has left, then the one of this time.
+    salted: Option<Salted>,
     /// The request to resume an earlier session.
     resume: Option<Element>,
     is_secure: bool,
@@ -42,7 +51,7 @@ enum Stage {
 
 /// What follows from an element.
 #[derive(Debug)]
-pub(super) enum Progress {
+pub enum Progress {
     /// Another element has to come, or something to be computed.
     Waiting,
     /// This is sent.
@@ -58,18 +67,38 @@ pub(super) enum Progress {
 }
 
 impl SigningOn {
-    /// Begins on a connection that is secured already, or is not.
-    pub(super) fn new(account: Account, nonce: Nonce, resume: Option<Element>, is_secure: bool) -> Self {
-        Self { account, nonce, resume, is_secure, is_authenticated: false, stage: Stage::Header }
+    /// Begins on a connection that is secured already, or is not. `nonce` has to be new and unpredictable.
+    pub fn new(account: Account, nonce: Nonce, resume: Option<Element>, is_secure: bool) -> Self {
+        Self {
+            account,
+            nonce,
+            salted: None,
+            resume,
+            is_secure,
+            is_authenticated: false,
+            stage: Stage::Header,
+        }
+    }
+
+    /// Makes use of the key that signing this account on before has left, if the server's salt is still the same.
+    #[must_use]
+    pub fn with_salted(mut self, salted: Option<Salted>) -> Self {
+        self.salted = salted;
+        self
+    }
+
+    /// The key that was used, once the server took it.
+    pub fn take_salted(&mut self) -> Option<Salted> {
+        self.salted.take_if(|_| self.is_authenticated)
     }
 
     /// Whose session it will be.
-    pub(super) fn account(&self) -> &Account {
+    pub fn account(&self) -> &Account {
         &self.account
     }
 
     /// Goes on once the connection is secured; a new stream begins. Gives whether that was waited for.
-    pub(super) fn secured(&mut self) -> bool {
+    pub fn secured(&mut self) -> bool {
         let is_awaited = matches!(self.stage, Stage::Securing);
         if is_awaited {
             (self.is_secure, self.stage) = (true, Stage::Header);
@@ -78,7 +107,10 @@ impl SigningOn {
     }
 
     /// Takes what came in.
-    pub(super) fn take(&mut self, element: Element) -> Result<Progress, StreamError> {
+    ///
+    /// # Errors
+    /// [`StreamError`] if there will be no session.
+    pub fn take(&mut self, element: Element) -> Result<Progress, StreamError> {
         if is_stream_error(&element) {
             return Err(StreamError::Stream(Condition::of_stream_error(&element)));
         }
@@ -96,6 +128,7 @@ impl SigningOn {
             Stage::Authenticating(mechanism) if element.namespace() == ns::SASL => {
                 let progress = authenticate(mechanism.as_mut(), &element)?;
                 if matches!(progress, Progress::Restart) {
+                    self.salted = mechanism.take_salted();
                     (self.is_authenticated, self.stage) = (true, Stage::Header);
                 }
                 Ok(progress)
@@ -110,12 +143,12 @@ impl SigningOn {
     }
 
     /// Whether the connection is being secured.
-    pub(super) fn is_securing(&self) -> bool {
+    pub fn is_securing(&self) -> bool {
         matches!(self.stage, Stage::Securing)
     }
 
     /// Whether [`Self::work`] has something to do.
-    pub(super) fn is_computing(&self) -> bool {
+    pub fn is_computing(&self) -> bool {
         match &self.stage {
             Stage::Authenticating(mechanism) => mechanism.is_computing(),
             Stage::Header
@@ -126,8 +159,20 @@ impl SigningOn {
         }
     }
 
+    /// What [`Self::work`] goes on with. Whoever has a better place for it may do it there and put it back done.
+    pub fn derivation(&mut self) -> Option<&mut Derivation> {
+        match &mut self.stage {
+            Stage::Authenticating(mechanism) => mechanism.derivation(),
+            Stage::Header
+            | Stage::Features
+            | Stage::StartingTls
+            | Stage::Securing
+            | Stage::Establishing(_) => None,
+        }
+    }
+
     /// Computes for a moment; gives what is sent once that is known.
-    pub(super) fn work(&mut self) -> Option<Element> {
+    pub fn work(&mut self) -> Option<Element> {
         let Stage::Authenticating(mechanism) = &mut self.stage else { return None };
         mechanism.work().map(|data| response(&data))
     }
@@ -151,8 +196,9 @@ impl SigningOn {
             .flat_map(Element::elements)
             .map(|name| name.get_text().into_owned())
             .collect();
-        let chosen =
-            sasl::choose(&self.account, &self.nonce, |name| offered.iter().any(|other| other == name));
+        let salted = self.salted.take();
+        let is_offered = |name: &str| offered.iter().any(|other| other == name);
+        let chosen = sasl::choose(&self.account, &self.nonce, salted, is_offered)?;
         let Some(mut mechanism) = chosen else { return Err(StreamError::NoMechanism(offered)) };
         let auth = Element::new(ns::SASL, "auth")
             .attr("mechanism", mechanism.name())
@@ -213,6 +259,19 @@ fn unexpected(element: &Element) -> StreamError {
     let name = element.name();
     let shown: String = name.chars().take(40).collect();
     StreamError::Unexpected(format!("the server sent <{shown}> while signing on"))
+}
+
+/// Writes the beginning of a stream to a server of `domain` (RFC 6120 section 4.2).
+pub fn write_header(domain: &str, out: &mut String) {
+    let header = Element::new(ns::CLIENT, "stream:stream")
+        .attr("xmlns:stream", ns::STREAMS)
+        .attr("to", domain.to_owned())
+        .attr("version", "1.0")
+        .to_string();
+    out.push_str("<?xml version='1.0'?>");
+    // As a start tag: the element ends when the stream does.
+    out.push_str(header.trim_end_matches("/>"));
+    out.push('>');
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use Shape::{
     Boolean, Duration, Either, Integer, List, Map, Name, Number, Range, Rate, Scalar, Table as Of, Text,
     Unit, Words,
 };
+use thingfleet_device::binding::Driver;
 
 /// The whole file.
 pub(crate) const DEFINITION: Table = Table {
@@ -43,6 +44,17 @@ pub(crate) const DEFINITION: Table = Table {
 pub(crate) const ACTUATOR_MODES: &[&str] = &["auto", "persistent", "transient"];
 /// The words for [`thingfleet_device::definition::Kind`].
 pub(crate) const KINDS: &[&str] = &["boolean", "integer", "float", "text", "choice", "button"];
+
+/// The names of [`thingfleet_device::binding::Driver`].
+const DRIVERS: [&str; Driver::ALL.len()] = {
+    let mut names = [""; Driver::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = Driver::ALL[at].name();
+        at += 1;
+    }
+    names
+};
 
 const LABEL: Key = optional("label", Text, "what people call it; without it the name");
 const GROUP: Key = optional("group", Text, "heading under which clients show it and its followers");
@@ -345,5 +357,5 @@ pub(crate) const BINDING: Table = Table {
     what: "a driver binding",
     // The pins are named by the driver.
     open: true,
-    keys: &[required("driver", Text, "name of the driver, such as `bmp180.temperature` or `gpio.output`")],
+    keys: &[required("driver", Words(&DRIVERS), "name of the driver")],
 };

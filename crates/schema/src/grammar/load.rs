@@ -1,6 +1,10 @@
 //! The keys of the load that a fleet is for its server.
 
-use super::{Shape, Table, optional, required};
+use super::{
+    Shape, Table, optional,
+    profile::{ACCOUNT, ACCOUNTS},
+    required,
+};
 use crate::load::Arrivals;
 use Shape::{Duration, Either, Integer, List, Rate, Share, Table as Of, Text, Words};
 
@@ -27,6 +31,11 @@ pub(crate) const OBSERVERS: Table = Table {
     keys: &[
         required("per_device", Integer(0, 100), "how many watch each device"),
         optional("devices_each", Integer(1, 1000), "how many devices each of them watches; without it 10"),
+        optional(
+            "accounts",
+            Either(&[Of(&ACCOUNTS), List(&Of(&ACCOUNT))]),
+            "accounts that they take in turn; without it theirs are registered as the devices' are",
+        ),
     ],
 };
 

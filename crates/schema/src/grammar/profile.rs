@@ -134,7 +134,7 @@ pub(crate) const ACCOUNT: Table = Table {
     what: "an account",
     open: false,
     keys: &[
-        required("name", Text, "name of the device it is for"),
+        required("name", Text, "name of the device or observer it is for"),
         required("jid", Text, "its bare JID"),
         required("password", Either(&[Text, Of(&FROM_ENVIRONMENT)]), "its password, or { env: VARIABLE }"),
     ],

@@ -5,6 +5,7 @@ use crate::{
     context::{Context, Fields},
     diagnostic::Span,
     grammar::load::{ARRIVALS, LOAD, OBSERVERS, PHASE, STEPS},
+    profile::{Accounts, Device, Server, Surroundings, accounts},
     yaml::{Content, Node},
 };
 use std::time::Duration;
@@ -16,11 +17,20 @@ const CONCURRENCY: u64 = 50;
 /// How long a device stays away unless the profile says otherwise.
 const AWAY: Duration = Duration::from_secs(10);
 
+/// The fleet whose load it is, as far as it could be read.
+pub(crate) struct Around<'a> {
+    pub(crate) server: Option<&'a Server>,
+    pub(crate) accounts: &'a Accounts,
+    /// `None` where not all groups could be read.
+    pub(crate) devices: Option<&'a [Device]>,
+    pub(crate) surroundings: &'a Surroundings<'a>,
+}
+
 /// Reads the load; `None` after a complaint.
-pub(crate) fn read(context: &mut Context, node: &Node) -> Option<Load> {
+pub(crate) fn read(context: &mut Context, node: &Node, around: &Around) -> Option<Load> {
     let fields = context.fields(node, &LOAD)?;
     let observers =
-        fields.get("observers").map_or(Some(Observers::default()), |node| observers(context, node));
+        fields.get("observers").map_or(Some(Observers::default()), |node| observers(context, node, around));
     let lateness = fields.get("lateness").map_or(Some(LATENESS), |node| context.span_of_time(node));
     let thresholds = fields.get("thresholds").map_or(Some(Vec::new()), |node| bounds(context, node));
     let phases = fields.get("phases").and_then(|node| phases(context, node));
@@ -38,20 +48,34 @@ pub(crate) fn read(context: &mut Context, node: &Node) -> Option<Load> {
     Some(Load { phases, thresholds: thresholds?, observers, lateness: lateness? })
 }
 
-fn observers(context: &mut Context, node: &Node) -> Option<Observers> {
+fn observers(context: &mut Context, node: &Node, around: &Around) -> Option<Observers> {
     let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-    let standard = Observers::default();
+    let mut observers = Observers::default();
+    let mut own = None;
     if let Content::Scalar { .. } = node.content {
-        let per_device = context.integer(node, 0, 100)?;
-        return Some(Observers { per_device: number(per_device), ..standard });
+        observers.per_device = number(context.integer(node, 0, 100)?);
+    } else {
+        let fields = context.fields(node, &OBSERVERS)?;
+        if let Some(node) = fields.get("devices_each") {
+            observers.devices_each = number(context.integer(node, 1, 1000)?);
+        }
+        observers.per_device = number(context.integer(fields.get("per_device")?, 0, 100)?);
+        own = fields.get("accounts");
     }
-    let fields = context.fields(node, &OBSERVERS)?;
-    let per_device = fields.get("per_device").and_then(|node| context.integer(node, 0, 100));
-    let devices_each = match fields.get("devices_each") {
-        Some(node) => context.integer(node, 1, 1000).map(number),
-        None => Some(standard.devices_each),
-    };
-    Some(Observers { per_device: number(per_device?), devices_each: devices_each? })
+    // With groups missing, nobody knows how many there are to be.
+    let Some(devices) = around.devices else { return Some(observers) };
+    let needed = observers.needed(devices.len());
+    if let Some(node) = own {
+        let fleet = (around.server, devices);
+        observers.accounts = accounts::of_observers(context, node, needed, fleet, around.surroundings)?;
+    } else if *around.accounts == Accounts::Given && needed > 0 {
+        context
+            .mistake(node.span, "observers have no accounts where the devices' are given")
+            .label(format!("{needed} of them"))
+            .help("add theirs: `observers: { per_device: 1, accounts: { file: observers.csv } }`");
+        return None;
+    }
+    Some(observers)
 }
 
 fn bounds(context: &mut Context, node: &Node) -> Option<Vec<Bound>> {

@@ -1,4 +1,5 @@
-//! Where the accounts of a fleet come from: registered, listed, from a CSV file or from the environment.
+//! Where the accounts of a fleet and of its observers come from: registered, listed, from a CSV file or from the
+//! environment.
 
 use super::{Accounts, Device, Server, people::jid, read::Surroundings};
 use crate::{
@@ -33,22 +34,72 @@ pub(super) fn read(
             let _ = context.word(node, "a source of accounts", &[("register", ())]);
             return Accounts::Register;
         }
-        Content::Sequence(items) => {
-            Some(items.iter().filter_map(|item| listed(context, item, surroundings)).collect())
+        Content::Sequence(_) | Content::Mapping(_) => {
+            let wanting = devices.iter().filter(|device| !is_commissioned(device));
+            let names: Vec<_> = wanting.map(|device| device.name.clone()).collect();
+            listed_or_elsewhere(context, node, &names, surroundings)
         }
-        Content::Mapping(_) => elsewhere(context, node, devices, surroundings),
     };
-    if let Some(Server::Private { .. }) = server {
-        context
-            .mistake(node.span, "a private server has no accounts yet")
-            .label("given accounts")
-            .help("take this key away; the program makes the accounts itself");
+    if refused_by_private(context, node, server) {
         return Accounts::Register;
     }
     if let Some(given) = given {
         hand_out(context, node, given, server, devices);
     }
     Accounts::Given
+}
+
+/// Reads the accounts of observers, at least `needed`; `None` after a complaint.
+pub(crate) fn of_observers(
+    context: &mut Context,
+    node: &Node,
+    needed: usize,
+    (server, devices): (Option<&Server>, &[Device]),
+    surroundings: &Surroundings,
+) -> Option<Vec<(BareJid, Secret)>> {
+    if refused_by_private(context, node, server) {
+        return None;
+    }
+    let names: Vec<_> = (1..=needed).map(|number| format!("observer-{number}")).collect();
+    let given = listed_or_elsewhere(context, node, &names, surroundings)?;
+    let of_device = |device: &Device| Some((device.account.as_ref()?.0.clone(), device.name.clone()));
+    let mut users: HashMap<BareJid, String> = devices.iter().filter_map(of_device).collect();
+    for account in &given {
+        check(context, account, server, &mut users);
+    }
+    if given.len() < needed && context.is_clean() {
+        let message = format!("{needed} observers need an account each, and {} are given", given.len());
+        context
+            .mistake(node.span, message)
+            .label("too few")
+            .help("add more, or let each observer watch more devices with `devices_each`");
+    }
+    Some(given.into_iter().map(|account| (account.jid, account.password)).collect())
+}
+
+/// Accounts that exist: a list of them, or from a file or the environment, where `names` say for whom; `None` after a
+/// complaint.
+fn listed_or_elsewhere(
+    context: &mut Context,
+    node: &Node,
+    names: &[String],
+    surroundings: &Surroundings,
+) -> Option<Vec<Given>> {
+    if let Content::Mapping(_) = node.content {
+        return elsewhere(context, node, names, surroundings);
+    }
+    let items = context.items(node, "a list of accounts");
+    Some(items.iter().filter_map(|item| listed(context, item, surroundings)).collect())
+}
+
+/// Complains about accounts on a private server, and tells whether it did.
+fn refused_by_private(context: &mut Context, node: &Node, server: Option<&Server>) -> bool {
+    let Some(Server::Private { .. }) = server else { return false };
+    context
+        .mistake(node.span, "a private server has no accounts yet")
+        .label("given accounts")
+        .help("take this key away; the program makes the accounts itself");
+    true
 }
 
 /// One account of a list.
@@ -81,13 +132,13 @@ pub(super) fn password(context: &mut Context, node: &Node, surroundings: &Surrou
 fn elsewhere(
     context: &mut Context,
     node: &Node,
-    devices: &[Device],
+    names: &[String],
     surroundings: &Surroundings,
 ) -> Option<Vec<Given>> {
     let fields = context.fields(node, &ACCOUNTS)?;
     match (fields.get("file"), fields.get("environment")) {
         (Some(node), None) => from_file(context, node, surroundings),
-        (None, Some(node)) => from_environment(context, node, devices, surroundings),
+        (None, Some(node)) => from_environment(context, node, names, surroundings),
         (Some(_), Some(_)) | (None, None) => {
             context
                 .mistake(node.span, "accounts come from one place")
@@ -101,27 +152,27 @@ fn elsewhere(
 fn from_environment(
     context: &mut Context,
     node: &Node,
-    devices: &[Device],
+    names: &[String],
     surroundings: &Surroundings,
 ) -> Option<Vec<Given>> {
     let prefix = context.scalar(node, "a prefix of variables")?;
     let mut given = Vec::new();
-    for device in devices.iter().filter(|device| !is_commissioned(device)) {
-        let stem = format!("{prefix}_{}", device.name.to_ascii_uppercase().replace(['-', '.'], "_"));
+    for name in names {
+        let stem = format!("{prefix}_{}", name.to_ascii_uppercase().replace(['-', '.'], "_"));
         let [jid_name, password_name] = [format!("{stem}_JID"), format!("{stem}_PASSWORD")];
-        let mut variable = |name: &str| {
-            let value = (surroundings.environment)(name).filter(|value| !value.is_empty());
+        let mut variable = |variable: &str| {
+            let value = (surroundings.environment)(variable).filter(|value| !value.is_empty());
             if value.is_none() {
                 context
-                    .mistake(node.span, format!("the environment variable {name} is not set"))
-                    .label(format!("for `{}`", device.name));
+                    .mistake(node.span, format!("the environment variable {variable} is not set"))
+                    .label(format!("for `{name}`"));
             }
             value
         };
         let (Some(jid), Some(password)) = (variable(&jid_name), variable(&password_name)) else { continue };
         match BareJid::parse(&jid) {
             Ok(jid) => given.push(Given {
-                name: device.name.clone(),
+                name: name.clone(),
                 jid,
                 password: Secret::new(password),
                 place: node.span,
@@ -129,7 +180,7 @@ fn from_environment(
             Err(error) => {
                 context
                     .mistake(node.span, format!("the environment variable {jid_name} is no JID: {error}"))
-                    .label(format!("for `{}`", device.name));
+                    .label(format!("for `{name}`"));
             }
         }
     }
@@ -208,22 +259,7 @@ fn hand_out(
         if context.is_full() {
             return;
         }
-        if let Some(Server::Remote(remote)) = server
-            && account.jid.domain() != remote.domain
-        {
-            context
-                .mistake(account.place, format!("{} is not an account of {}", account.jid, remote.domain))
-                .label(format!("for `{}`", account.name));
-        }
-        if let Some(first) = users.insert(account.jid.clone(), account.name.clone()) {
-            context
-                .mistake(
-                    account.place,
-                    format!("`{first}` and `{}` share the account {}", account.name, account.jid),
-                )
-                .label("two devices, one account")
-                .help("each device needs an account of its own");
-        }
+        check(context, &account, server, &mut users);
         let Some(&index) = places.get(&account.name) else {
             let help = suggest::closest(&account.name, places.keys().map(String::as_str));
             context
@@ -249,6 +285,31 @@ fn hand_out(
             more => format!("`{first}` and {} more have no account", more - 1),
         };
         context.mistake(node.span, message).label("not in here");
+    }
+}
+
+/// Complains about an account of another server, and about one that somebody has already.
+fn check(
+    context: &mut Context,
+    account: &Given,
+    server: Option<&Server>,
+    users: &mut HashMap<BareJid, String>,
+) {
+    if let Some(Server::Remote(remote)) = server
+        && account.jid.domain() != remote.domain
+    {
+        context
+            .mistake(account.place, format!("{} is not an account of {}", account.jid, remote.domain))
+            .label(format!("for `{}`", account.name));
+    }
+    if let Some(first) = users.insert(account.jid.clone(), account.name.clone()) {
+        context
+            .mistake(
+                account.place,
+                format!("`{first}` and `{}` share the account {}", account.name, account.jid),
+            )
+            .label("two of the fleet, one account")
+            .help("each device and each observer needs an account of its own");
     }
 }
 

@@ -88,7 +88,13 @@ fn lower(context: &mut Context, root: &Node, surroundings: &Surroundings) -> Opt
             fault::give(context, &entries, &mut devices, seed, "");
         }
     }
-    let load = fields.get("load").and_then(|node| load::read(context, node));
+    let around = load::Around {
+        server: server.as_ref(),
+        accounts: &accounts,
+        devices: complete.then_some(&devices),
+        surroundings,
+    };
+    let load = fields.get("load").and_then(|node| load::read(context, node, &around));
     Some(Fleet {
         name: name?,
         description: description.to_owned(),

@@ -40,19 +40,39 @@ pub(crate) async fn sign_on(sink: &Sink, user: &str, password: &str) -> Client {
 
 /// Signs on, believing in this authority.
 pub(crate) async fn open(sink: &Sink, ca: &Path, user: &str, password: &str) -> Result<Client, String> {
-    timeout(PATIENCE, negotiate(sink, ca, user, password)).await.unwrap()
+    let way = async { sign_on_over(start_tls(sink).await?, sink, ca, user, password).await };
+    timeout(PATIENCE, way).await.unwrap()
 }
 
-async fn negotiate(sink: &Sink, ca: &Path, user: &str, password: &str) -> Result<Client, String> {
-    let header = || StreamHeader { to: Some(sink.domain().into()), from: None, id: None };
+/// The same with TLS from the first byte.
+pub(crate) async fn open_directly(sink: &Sink, user: &str, password: &str) -> Result<Client, String> {
     let tcp = TcpStream::connect(sink.address()).await.map_err(text)?;
-    let timeouts = Timeouts::default;
-    let stream = initiate_stream(BufStream::new(tcp), NAMESPACE, header(), timeouts()).await.map_err(text)?;
+    timeout(PATIENCE, sign_on_over(tcp, sink, sink.ca_file(), user, password)).await.unwrap()
+}
+
+fn header(sink: &Sink) -> StreamHeader<'_> {
+    StreamHeader { to: Some(sink.domain().into()), from: None, id: None }
+}
+
+async fn start_tls(sink: &Sink) -> Result<TcpStream, String> {
+    let tcp = TcpStream::connect(sink.address()).await.map_err(text)?;
+    let stream = initiate_stream(BufStream::new(tcp), NAMESPACE, header(sink), Timeouts::default());
+    let stream = stream.await.map_err(text)?;
     let (_, mut stream): (StreamFeatures, XmppStream<_>) =
         stream.recv_features::<FallibleStreamElement>().await.map_err(text)?;
     let request = XmppStreamElement::Starttls(starttls::Nonza::Request(starttls::Request));
     stream.send(&request).await.map_err(text)?;
     stream.next().await.ok_or("the stream ended")?.map_err(text)?;
+    Ok(stream.into_inner().into_inner())
+}
+
+async fn sign_on_over(
+    tcp: TcpStream,
+    sink: &Sink,
+    ca: &Path,
+    user: &str,
+    password: &str,
+) -> Result<Client, String> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).map_err(text)?).map_err(text)?;
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
@@ -61,16 +81,16 @@ async fn negotiate(sink: &Sink, ca: &Path, user: &str, password: &str) -> Result
         .with_root_certificates(roots)
         .with_no_client_auth();
     let name = ServerName::try_from(sink.domain().to_owned()).map_err(text)?;
-    let tcp = stream.into_inner().into_inner();
     let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(text)?;
-    let stream = initiate_stream(BufStream::new(tls), NAMESPACE, header(), timeouts()).await.map_err(text)?;
+    let stream = initiate_stream(BufStream::new(tls), NAMESPACE, header(sink), Timeouts::default());
+    let stream = stream.await.map_err(text)?;
     let (features, stream) = stream.recv_features::<FallibleStreamElement>().await.map_err(text)?;
     let credentials = Credentials::default()
         .with_username(user)
         .with_password(password)
         .with_channel_binding(ChannelBinding::None);
     let stream = client_login(stream, features.sasl_mechanisms, credentials).await.map_err(text)?;
-    let stream = stream.send_header(header()).await.map_err(text)?;
+    let stream = stream.send_header(header(sink)).await.map_err(text)?;
     let (_, stream) = stream.recv_features::<FallibleStreamElement>().await.map_err(text)?;
     let mut client = Client { stream, backlog: VecDeque::new() };
     let bound = client

@@ -1,93 +1,18 @@
-//! A flash that counts what it may and loses its power at any byte.
+//! On a flash that loses its power at any byte.
 
 use super::*;
 use alloc::{borrow::ToOwned, format, string::String};
 use embassy_futures::block_on;
-use embedded_storage_async::nor_flash::{ErrorType, NorFlashError, NorFlashErrorKind, ReadNorFlash};
 use thingfleet_device::{
     commissioning::credentials::{Credentials, Network},
     jid::BareJid,
     value::Secret,
 };
-
-const PAGE: usize = 4096;
-const PAGES: usize = 2;
-
-/// Flash of the ESP32's kind: words of four bytes, bits only go from 1 to 0 until the page is erased.
-#[derive(Clone)]
-struct Flash {
-    bytes: Vec<u8>,
-    /// Bytes that are still written or erased before the power goes.
-    power: usize,
-}
-
-#[derive(Debug, PartialEq)]
-enum FlashError {
-    NoPower,
-}
-
-impl NorFlashError for FlashError {
-    fn kind(&self) -> NorFlashErrorKind {
-        NorFlashErrorKind::Other
-    }
-}
-
-impl Flash {
-    fn new() -> Self {
-        Self { bytes: vec![0xFF; PAGE * PAGES], power: usize::MAX }
-    }
-
-    fn change(&mut self, at: usize, change: impl FnOnce(&mut u8)) -> Result<(), FlashError> {
-        self.power = self.power.checked_sub(1).ok_or(FlashError::NoPower)?;
-        change(&mut self.bytes[at]);
-        Ok(())
-    }
-
-    fn with_power(mut self, power: usize) -> Self {
-        self.power = power;
-        self
-    }
-}
-
-impl ErrorType for Flash {
-    type Error = FlashError;
-}
-
-impl ReadNorFlash for Flash {
-    const READ_SIZE: usize = 4;
-
-    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
-        let start = offset as usize;
-        bytes.copy_from_slice(&self.bytes[start..start + bytes.len()]);
-        Ok(())
-    }
-
-    fn capacity(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-impl NorFlash for Flash {
-    const WRITE_SIZE: usize = 4;
-    const ERASE_SIZE: usize = PAGE;
-
-    async fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
-        assert!((from as usize).is_multiple_of(PAGE) && (to as usize).is_multiple_of(PAGE));
-        (from as usize..to as usize).try_for_each(|at| self.change(at, |byte| *byte = 0xFF))
-    }
-
-    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
-        assert!((offset as usize).is_multiple_of(4) && bytes.len().is_multiple_of(4));
-        for (at, byte) in (offset as usize..).zip(bytes) {
-            self.change(at, |kept| *kept &= byte)?;
-        }
-        Ok(())
-    }
-}
+use thingfleet_simulated::flash::{Flash, NoPower};
 
 fn store(flash: Flash) -> Store<Flash> {
-    let end = u32::try_from(PAGE * PAGES).expect("a small flash");
-    Store::new(flash, 0..end).expect("two whole pages")
+    let whole = flash.range();
+    Store::new(flash, whole).expect("two whole pages")
 }
 
 fn stored(number: usize) -> Stored {
@@ -109,7 +34,7 @@ fn load(flash: &Flash) -> Option<Stored> {
 
 #[test]
 fn what_is_stored_is_there_after_a_restart() {
-    let mut flash = Flash::new();
+    let mut flash = Flash::of_pages(2);
     assert_eq!(load(&flash), None);
     for number in 0..200 {
         let mut open = store(flash);
@@ -134,7 +59,7 @@ fn cut_everywhere(flash: &Flash, act: impl Fn(&mut Store<Flash>) -> bool, check:
 
 #[test]
 fn a_power_cut_at_any_byte_leaves_the_old_or_the_new() {
-    let mut flash = Flash::new();
+    let mut flash = Flash::of_pages(2);
     // Enough to fill both pages: some of these writes erase one and carry over.
     for number in 0..12 {
         let old = load(&flash);
@@ -160,7 +85,7 @@ fn a_power_cut_at_any_byte_leaves_the_old_or_the_new() {
 
 #[test]
 fn a_power_cut_at_any_byte_of_forgetting_leaves_all_or_nothing_and_nothing_comes_back() {
-    let mut open = store(Flash::new());
+    let mut open = store(Flash::of_pages(2));
     for number in 0..3 {
         block_on(open.store(&stored(number))).unwrap();
     }
@@ -182,7 +107,7 @@ fn a_power_cut_at_any_byte_of_forgetting_leaves_all_or_nothing_and_nothing_comes
 
 #[test]
 fn nothing_of_what_is_forgotten_stays_readable() {
-    let mut open = store(Flash::new());
+    let mut open = store(Flash::of_pages(2));
     for number in 0..30 {
         block_on(open.store(&stored(number))).unwrap();
     }
@@ -205,7 +130,7 @@ fn the_longest_credentials_fit_again_and_again() {
         },
         is_done: true,
     };
-    let mut open = store(Flash::new());
+    let mut open = store(Flash::of_pages(2));
     for _ in 0..20 {
         block_on(open.store(&longest)).unwrap();
         assert_eq!(block_on(open.load()).unwrap(), Some(longest.clone()));
@@ -217,7 +142,7 @@ fn the_longest_credentials_fit_again_and_again() {
 #[test]
 fn flash_that_holds_something_else_counts_as_empty() {
     for fill in [0x00, 0x55, 0xA5] {
-        let mut flash = Flash::new();
+        let mut flash = Flash::of_pages(2);
         flash.bytes.fill(fill);
         assert_eq!(load(&flash), None, "{fill:#x}");
         let mut open = store(flash);
@@ -229,7 +154,7 @@ fn flash_that_holds_something_else_counts_as_empty() {
 
 #[test]
 fn flipped_bits_are_found() {
-    let mut open = store(Flash::new());
+    let mut open = store(Flash::of_pages(2));
     block_on(open.store(&stored(1))).unwrap();
     let flash = open.into_flash();
     for at in 0..200 {
@@ -243,8 +168,8 @@ fn flipped_bits_are_found() {
 #[test]
 fn a_range_that_is_no_two_pages_is_refused() {
     for range in [0..4096, 0..6000, 100..8292] {
-        assert!(matches!(Store::new(Flash::new(), range), Err(StoreError::Range)));
+        assert!(matches!(Store::new(Flash::of_pages(2), range), Err(StoreError::Range)));
     }
-    let error: StoreError<FlashError> = StoreError::Range;
+    let error: StoreError<NoPower> = StoreError::Range;
     assert_eq!(format!("{error}"), "the store needs two whole pages of flash at least".to_owned());
 }

@@ -20,7 +20,9 @@ impl<D: Deref<Target = Definition>> Device<D> {
     pub(super) fn spoil(&mut self, input: Input) -> Option<Input> {
         if self.is_out() {
             return match input {
-                Input::Stop | Input::Fault(..) | Input::ClearFault(_) | Input::Pace(_) => Some(input),
+                Input::Stop | Input::Fault(..) | Input::ClearFault(_) | Input::Clock(_) | Input::Pace(_) => {
+                    Some(input)
+                }
                 // A device that is out has no say in it; what it is told then is lost.
                 Input::StreamDown(_) if self.session != Session::Off => Some(input),
                 // But what it is told once and waits for, and what somebody waits for an answer to, it finds when it goes on.

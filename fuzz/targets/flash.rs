@@ -1,0 +1,4 @@
+//! `cargo fuzz run flash --features libfuzzer`
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| thingfleet_fuzz::flash(data));
