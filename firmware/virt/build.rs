@@ -29,6 +29,10 @@ fn main() {
     println!("cargo:rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));
     println!("cargo:rustc-link-arg-bins=-Tmemory.x");
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
+    // What TLS does without, in the image that has it.
+    for symbol in env::var("DEP_THINGFLEET_TLS_REPLACED").iter().flat_map(|symbols| symbols.split(' ')) {
+        println!("cargo:rustc-link-arg-bin=device=--wrap={symbol}");
+    }
 }
 
 /// Writes all shipped definitions as bytes, in the order of their names.

@@ -8,6 +8,8 @@
 
 extern crate alloc;
 
+mod no_server;
+
 use alloc::{
     boxed::Box,
     ffi::CString,
