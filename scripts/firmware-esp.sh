@@ -4,6 +4,7 @@
 #   scripts/firmware-esp.sh CHIP DEFINITION [thingfleet-pack's options]   one image, into target/firmware
 #   scripts/firmware-esp.sh budget                                         every image of firmware/esp/budget.txt,
 #                                                                          each held to its figures
+#   scripts/firmware-esp.sh programs                                       the programs of those, and no image
 #
 # The program is the same for every device, so a second definition takes no second build of it.
 set -eu
@@ -63,12 +64,17 @@ pack() {
         --partitions firmware/esp/partitions.csv --out "$out" "$@"
 }
 
+budgeted="esp32c3 esp32c6"
+if [ "${1:-}" = programs ]; then
+    for chip in $budgeted; do program "$chip"; done
+    exit
+fi
 if [ "${1:-}" = budget ]; then
     # With the features that the tests of the workspace have, which have built it then.
     cargo build --quiet --locked --workspace --bin thingfleet-pack
     over=
-    for chip in esp32c3 esp32c6; do
-        elf=$(program $chip)
+    for chip in $budgeted; do
+        elf=$(program "$chip")
         for definition in kettle thermostat board; do
             pack $chip "$elf" devices/$definition.yaml --authority firmware/esp/roots.pem \
                 --budget firmware/esp/budget.txt || over="$over $chip/$definition"

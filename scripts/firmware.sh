@@ -1,6 +1,7 @@
 #!/bin/sh
-# Builds the firmware's image for QEMU's riscv32 machine with the instruction set of the ESP32-C3, of the definition that
-# THINGFLEET_DEVICE names (an absolute path) or of a kettle, and says how large it is.
+# Builds the programs for QEMU's riscv32 machine with the instruction set of the ESP32-C3 (no atomics, no floating-point
+# unit): `trace` and `bodies`, which scripts/riscv-trace.sh runs, and `device`, a whole device of the definition that
+# THINGFLEET_DEVICE names (an absolute path) or a kettle. Says where that is and how large.
 set -eu
 cd "$(dirname "$0")/.."
 target=riscv32imc-unknown-none-elf
@@ -15,6 +16,9 @@ eval "$environment"
 build=${CARGO_TARGET_DIR:-$PWD/target}/riscv
 export CARGO_TARGET_DIR="$build"
 
-(cd firmware/virt && cargo build --quiet --locked --release --features board --bin device --target "$target")
+cd firmware/virt
+# The timers of `bodies` are not those of a real device, so the two are built each by itself.
+cargo build --quiet --locked --release --features bodies --bin trace --bin bodies --target "$target"
+cargo build --quiet --locked --release --features board --bin device --target "$target"
 image=$build/$target/release/device
 echo "$image: $(size "$image" | awk 'NR == 2 { print $1 + $2 }') bytes of code and data"

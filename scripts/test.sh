@@ -7,8 +7,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export CARGO_TERM_PROGRESS_WHEN=never
+riscv=
 logs=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
+trap '[ -z "$riscv" ] || kill -- -"$riscv" 2>/dev/null || true; kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
 failed=()
 took=
 
@@ -62,16 +63,16 @@ joined() {
     cat "$logs/$1"
 }
 
+# The images for riscv32 while there is nothing else to do; nobody needs them before the end.
+scripts/aside.sh scripts/firmware.sh >/dev/null 2>&1 &
+riscv=$!
+
 if command -v cargo-nextest >/dev/null; then
-    run rust cargo nextest run --workspace --no-fail-fast -E 'not test(/^soak::/)'
+    run rust cargo nextest run --workspace --no-fail-fast --test-threads $((2 * $(nproc))) -E 'not test(/^soak::/)'
     run examples cargo test --workspace --doc
 else
     run rust cargo test --workspace --no-fail-fast -- --skip soak::
 fi
-run riscv32 scripts/riscv-trace.sh
-run image scripts/firmware.sh
-run firmware python_tests -q tests/firmware
-
 # Of the whole workspace, here and below: with the features that its tests have, so that nothing is built twice.
 if cargo build --workspace --bin thingfleet --example panic; then
     run schema python_tests -q tests/schema
@@ -91,6 +92,12 @@ if cargo build --workspace --bin thingfleet --example panic; then
 else
     failed+=(journeys)
 fi
+
+# Whatever ended those images, here they are built or it is said why not.
+wait "$riscv" || true
+riscv=
+run riscv32 scripts/riscv-trace.sh
+run firmware python_tests -q tests/firmware
 
 printf '\n== closing lines\n'
 if [ -e "$logs/examples" ]; then

@@ -24,7 +24,7 @@ HONEST = BOARDS // 2
 FORGETFUL = {"reboot", "crash-loop", "brown-out", "factory-reset", "firmware-version"}
 # Seconds in which things go wrong, and after which they have to be right.
 STORM = 15.0
-CALM = 60.0
+CALM = 30.0
 # How far the moving sensor may be ahead of its item: three seconds.
 BEHIND = 30
 SETTINGS = {"led": ["0", "1"], "level": ["0", "20", "55.5", "100"], "mode": ["eco", "boost"]}

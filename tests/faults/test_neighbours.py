@@ -4,7 +4,7 @@ import time
 
 
 # The neighbour publishes every 300 ms; a machine with a lot to do may be late by some of them.
-LATE = 5.0
+LATE = 2.0
 EVERY = 0.3
 
 

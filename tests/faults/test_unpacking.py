@@ -16,7 +16,7 @@ from unpacking import unpack_somehow
 
 THINGS = 3
 STORM = 15.0
-CALM = 60.0
+CALM = 30.0
 # What else happens to a thing on somebody's table.
 ALSO = ("reboot", "brown-out", "offline", "factory-reset", "hang", "no-answer", "connection-reset")
 
