@@ -1,6 +1,6 @@
 # Everything a person or a CI machine types. Each target first installs what it lacks, and says so.
 
-.PHONY: help demo test test-ble soak fuzz check bench firmware test-firmware flash docs-pictures
+.PHONY: help demo test test-ble soak fuzz check check-firmware bench firmware test-firmware flash docs-pictures
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,6 +28,10 @@ fuzz: ## look for bytes that break a reader, a stream or the store; FOR=60 secon
 check: ## format, lints, licences and bans, documentation without warnings
 	@scripts/setup.sh check
 	@scripts/check.sh
+
+check-firmware: ## the lints of the parts that are built for riscv32 only, where rustup has its core library
+	@scripts/setup.sh firmware
+	@scripts/check-firmware.sh
 
 bench: ## measure against the hand-written lower bounds
 	@scripts/setup.sh bench

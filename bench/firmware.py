@@ -48,7 +48,7 @@ PARTS = (
 
 def parts():
     """Bytes of code and read-only data by part, from the image's symbols; what has no symbol is the rest."""
-    image = machines.image()
+    image = machines.PROGRAM
     names = subprocess.run(["nm", "-S", "-C", str(image)], capture_output=True, text=True, check=True).stdout
     whole = subprocess.run(["size", str(image)], capture_output=True, text=True, check=True).stdout.split("\n")[1].split()
     sizes, seen = Counter(), set()

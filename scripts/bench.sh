@@ -28,6 +28,7 @@ bench() {
 # A whole device as firmware, in an emulator; it takes --json.
 firmware() {
     scripts/firmware.sh >&2
+    cargo build --quiet --workspace --bin thingfleet-pack
     .venv/bin/python bench/firmware.py "$@"
 }
 

@@ -14,8 +14,7 @@ step() { printf '\n== %s\n' "$*"; }
 
 step format
 cargo fmt --all --check
-for workspace in firmware/virt firmware/esp; do cargo fmt --manifest-path $workspace/Cargo.toml --check; done
-rustfmt --edition 2024 --check firmware/tls/build.rs firmware/tls/src/lib.rs
+for workspace in firmware/virt firmware/esp; do cargo fmt --all --manifest-path $workspace/Cargo.toml --check; done
 
 step lints
 cargo clippy --workspace --all-targets --features thingfleet/otlp --quiet -- -D warnings

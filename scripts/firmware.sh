@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the programs for QEMU's riscv32 machine with the instruction set of the ESP32-C3 (no atomics, no floating-point
-# unit): `trace` and `bodies`, which scripts/riscv-trace.sh runs, and `device`, a whole device of the definition that
-# THINGFLEET_DEVICE names (an absolute path) or a kettle. Says where that is and how large.
+# unit): `trace` and `bodies`, which scripts/riscv-trace.sh runs, and `device`, which is whatever device lies in the
+# machine's flash (tests/firmware/machines.py). Says where that is and how large.
 set -eu
 cd "$(dirname "$0")/.."
 target=riscv32imc-unknown-none-elf

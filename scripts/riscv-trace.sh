@@ -10,17 +10,20 @@ command -v qemu-system-riscv32 >/dev/null || {
     exit 3
 }
 scripts/firmware.sh >&2
-cargo build --quiet --workspace --example hour
+cargo build --quiet --workspace --example hour --example definitions
 target=${CARGO_TARGET_DIR:-target}
 programs=$target/riscv/riscv32imc-unknown-none-elf/release
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT
-"$target/debug/examples/hour" >"$said/hour"
+examples=$target/debug/examples
+"$examples/hour" >"$said/hour"
+"$examples/definitions" >"$said/catalogue"
+"$examples/definitions" crates/device/tests/golden/golden.yaml >"$said/golden"
 
-# QEMU runs in its own time; the limit is there for an image that hangs.
+# run PROGRAM DEFINITIONS: QEMU runs in its own time; the limit is there for a program that hangs.
 run() {
     timeout 120 qemu-system-riscv32 -M virt -cpu rv32,a=off,f=off,d=off -m 16M -bios none -display none -monitor none \
-        -serial stdio -kernel "$programs/$1" </dev/null >"$said/$1"
+        -serial stdio -device "loader,file=$said/$2,addr=0x80800000,force-raw=on" -kernel "$programs/$1" </dev/null >"$said/$1"
 }
 
 # same PROGRAM EXPECTED: or the first lines that differ.
@@ -32,10 +35,10 @@ same() {
     }
 }
 
-run trace
+run trace golden
 same trace "$golden"
 echo "riscv32 prints the golden trace: $(wc -l <"$golden") lines, $(sha1sum <"$golden" | cut -c1-40)"
-run bodies
+run bodies catalogue
 same bodies "$said/hour"
 echo "the firmware's body says the same as in simulated time: $(grep -c '^# ' "$said/hour") devices," \
     "$(wc -l <"$said/hour") lines, $(sha1sum <"$said/hour" | cut -c1-40)"

@@ -74,7 +74,7 @@ else
     run rust cargo test --workspace --no-fail-fast -- --skip soak::
 fi
 # Of the whole workspace, here and below: with the features that its tests have, so that nothing is built twice.
-if cargo build --workspace --bin thingfleet --example panic; then
+if cargo build --workspace --bin thingfleet --bin thingfleet-pack --example panic; then
     run schema python_tests -q tests/schema
     # Both servers at the same time.
     beside ejabberd journeys ejabberd

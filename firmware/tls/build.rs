@@ -1,4 +1,4 @@
-//! Tells the images what of Mbed TLS the linker leaves out (src/no_server.rs), as `DEP_THINGFLEET_TLS_REPLACED`.
+//! Tells the images what of Mbed TLS the linker leaves out (`src/no_server.rs`), as `DEP_THINGFLEET_TLS_REPLACED`.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

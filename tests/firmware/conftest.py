@@ -14,10 +14,11 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def image():
-    """Fails at once, and with the way out, where the image is not built."""
-    if not machines.image().exists():
-        pytest.exit(f"{machines.image()} is missing: scripts/firmware.sh", returncode=3)
+def programs():
+    """Fails at once, and with the way out, where something is not built."""
+    for program, way in (machines.PROGRAM, "scripts/firmware.sh"), (machines.PACK, "cargo build --bin thingfleet-pack"):
+        if not program.exists():
+            pytest.exit(f"{program} is missing: {way}", returncode=3)
 
 
 @pytest_asyncio.fixture

@@ -1,43 +1,46 @@
-"""The firmware's image on QEMU's riscv32 machine, with the instruction set of the ESP32-C3.
+"""The firmware's program on QEMU's riscv32 machine, with the instruction set of the ESP32-C3, and a flash with a device in
+it, as thingfleet-pack makes one.
 
 Its serial line says what its panel shows, and takes what a person does there.
 """
 
 import asyncio
-import base64
 import os
+import subprocess
+import time
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from fleets import DONE, HELLO, credentials, register
-from nacl.signing import SigningKey
 from phone import SETUP_DONE
 from seal import sealer
 
+ROOT = Path(__file__).parents[2]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+# Where scripts/firmware.sh leaves the program, and cargo what puts a device together.
+PROGRAM = TARGET / "riscv" / "riscv32imc-unknown-none-elf" / "release" / "device"
+PACK = TARGET / "debug" / "thingfleet-pack"
+
 DEADLINE = 60.0
-ADDRESS = "F2:00:00:00:00:01"
-FLASH = 4 * 4096
-KEY = SigningKey(bytes([7]) * 32)
-
-
-def image():
-    """Where scripts/firmware.sh leaves the image."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[2] / "target"))
-    return target / "riscv" / "riscv32imc-unknown-none-elf" / "release" / "device"
+# Of the flash: what the device keeps, and which one it is (firmware/virt/src/bin/device.rs).
+STORE, DEVICE = 0x4000, 0x10000
+# When the devices were made, in seconds since 1970: a week ago.
+MADE = int(time.time()) - 7 * 86_400
 
 
 class Machine:
-    """A machine that can be switched off and on; its flash stays."""
+    """A machine that can be switched off and on; its flash stays. `address` and `seal` are what its label says."""
 
-    def __init__(self, directory, server, air, clock, ca_file=None, security="open", options=()):
+    def __init__(self, directory, server, air, clock, ca_file=None, device="kettle", options=()):
         self.flash = Path(directory) / "flash.bin"
-        if not self.flash.exists():
-            self.flash.write_bytes(b"\xff" * FLASH)
-        self._server = server
         self._air = air
-        self._ca_file = ca_file or server.ca_file
         self.clock = clock
-        self._security = security
         self._options = options
+        kept = self.flash.read_bytes()[:STORE] if self.flash.exists() else b"\xff" * STORE
+        label, made = pack(directory, device, server, clock, ca_file or server.ca_file)
+        self.flash.write_bytes(kept + made.ljust(DEVICE, b"\xff"))
+        self.address = label["mac"]
+        self.seal = sealer(label["key"])
         self._process = None
         self._reading = None
         self._news = asyncio.Condition()
@@ -45,9 +48,6 @@ class Machine:
 
     async def switch_on(self):
         """Gives it power."""
-        settings = self.flash.with_name("settings")
-        told = (f"server 10.0.2.2:{self._server.port}", f"time 10.0.2.2:{self.clock.port}", f"security {self._security}")
-        settings.write_text("\n".join((*told, Path(self._ca_file).read_text())))
         bluetooth = f"socket,id=air,host=127.0.0.1,port={self._air.port}"
         self._process = await asyncio.create_subprocess_exec(
             *("setpriv", "--pdeathsig", "TERM"),
@@ -58,9 +58,8 @@ class Machine:
             *("-chardev", bluetooth, "-device", "virtio-serial-device,max_ports=1"),
             *("-device", "virtconsole,chardev=air", "-device", "virtio-rng-device"),
             *("-drive", f"if=none,id=flash,format=raw,file={self.flash}", "-device", "virtio-blk-device,drive=flash"),
-            *("-device", f"loader,file={settings},addr=0x80800000,force-raw=on"),
             *self._options,
-            *("-kernel", str(image())),
+            *("-kernel", str(PROGRAM)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -115,16 +114,27 @@ class Machine:
                 self._news.notify_all()
 
 
-def seal(uuid, value):
-    """Seals a value to the machine's key."""
-    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (b"ssh-ed25519", bytes(KEY.verify_key)))
-    return sealer(base64.b64encode(blob).decode())(uuid, value)
+def pack(directory, device, server, clock, authority):
+    """Makes a device of the catalogue for the machine: what its label says, and what lies in its flash."""
+    done = subprocess.run(
+        [
+            *(PACK, ROOT / "devices" / f"{device}.yaml", "--chip", "virt", "--name", "chip", "--out", directory),
+            *("--authority", authority, "--server", f"10.0.2.2:{server.port}"),
+            *("--time-server", f"10.0.2.2:{clock.port}"),
+        ],
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(MADE)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    label = done.stdout.partition("label: xmpp:iot-register?")[2].strip()
+    return {name: value for name, [value] in parse_qs(label).items()}, (Path(directory) / "chip-virt.device.bin").read_bytes()
 
 
 async def commission(chip, phone, server, owner, name, pair=False, seal=lambda _, value: value):
     """The client's part: find, connect, register, write, send the greeting back. Gives the device's JID."""
-    await phone.scan(ADDRESS)
-    client = await phone.connect(ADDRESS)
+    await phone.scan(chip.address)
+    client = await phone.connect(chip.address)
     if pair:
         await client.pair()
     jid = f"{name}@{server.domain}"

@@ -6,8 +6,6 @@ from fleets import credentials
 from machines import commission
 from phone import Refused
 
-import machines
-
 
 async def test_a_chip_becomes_its_owners_and_stays_so_until_it_is_reset(machine, phone, server, owner, name):
     chip = await machine(server).switch_on()
@@ -39,17 +37,18 @@ async def test_a_chip_becomes_its_owners_and_stays_so_until_it_is_reset(machine,
     await chip.says("led Blue", seen)
     await chip.press("release")
     assert f"{name}@".encode() not in chip.flash.read_bytes()
-    await phone.scan(machines.ADDRESS)
+    await phone.scan(chip.address)
 
     await chip.press("stop")
     assert await chip.stopped() == 0
 
 
-@pytest.mark.parametrize(("security", "how"), [("encrypted", {"pair": True}), ("sealed", {"seal": machines.seal})])
-async def test_a_protected_chip_takes_what_is_protected(machine, phone, server, owner, name, security, how):
-    chip = await machine(server, security=security).switch_on()
-    await phone.scan(machines.ADDRESS)
-    client = await phone.connect(machines.ADDRESS)
+@pytest.mark.parametrize("device", ["door", "smoke-alarm"])
+async def test_a_protected_chip_takes_what_is_protected(machine, phone, server, owner, name, device):
+    chip = await machine(server, device=device).switch_on()
+    how = {"pair": True} if device == "door" else {"seal": chip.seal}
+    await phone.scan(chip.address)
+    client = await phone.connect(chip.address)
     uuid, value = credentials(f"{name}@{server.domain}", owner.bare)[0]
     with pytest.raises(Refused):
         await client.write(uuid, value)

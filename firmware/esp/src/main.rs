@@ -39,10 +39,13 @@ use thingfleet_firmware::{
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
-/// Bytes of heap in the memory that the boot loader leaves, and in the memory of the program.
+/// Bytes of heap in the memory that the boot loader leaves (`dram2_seg`), and in the memory of the program.
+#[cfg(not(feature = "esp32"))]
 const RECLAIMED: usize = 64 * 1024;
+#[cfg(feature = "esp32")]
+const RECLAIMED: usize = 98_768;
 #[cfg(feature = "esp32c3")]
-const OWN: usize = 136 * 1024;
+const OWN: usize = 152 * 1024;
 #[cfg(feature = "esp32c6")]
 const OWN: usize = 160 * 1024;
 #[cfg(feature = "esp32")]

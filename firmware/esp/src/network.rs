@@ -1,7 +1,7 @@
 //! The Wi-Fi half of the radio, and TCP/IP and TLS over it.
 
 use crate::entropy::Random;
-use alloc::{boxed::Box, format, string::ToString};
+use alloc::{boxed::Box, format};
 use core::net::SocketAddrV4;
 use embassy_executor::Spawner;
 use embassy_futures::select::select;
@@ -110,7 +110,10 @@ impl Network for Wireless {
     async fn connect(&self, domain: &str) -> Result<Self::Socket<'_>, StreamFailure> {
         let server = Place::of_domain(domain, self.server).find(self.stack).await?;
         let connected = self.client.connect(server.into()).await;
-        connected.map_err(|error| unreachable(format!("no connection to {server}: {error:?}")))
+        connected.map_err(|error| StreamFailure {
+            kind: FailureKind::Unreachable,
+            text: format!("no connection to {server}: {error:?}"),
+        })
     }
 
     async fn secure<'a>(
@@ -164,8 +167,4 @@ fn not_joined(error: &ConnectionError) -> NetworkFailure {
         // Espressif's list is open, and most of it says that the access point did not answer as it should.
         _ => NetworkFailure::TimedOut,
     }
-}
-
-fn unreachable(text: impl ToString) -> StreamFailure {
-    StreamFailure { kind: FailureKind::Unreachable, text: text.to_string() }
 }

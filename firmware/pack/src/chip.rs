@@ -10,6 +10,8 @@ pub(crate) enum Chip {
     Esp32c3,
     Esp32c6,
     Esp32,
+    /// No chip, but QEMU's riscv32 machine, which has no pins
+    Virt,
 }
 
 const NOT_THERE: &str = "is none of this chip's";
@@ -24,16 +26,18 @@ impl fmt::Display for Chip {
             Self::Esp32c3 => "esp32c3",
             Self::Esp32c6 => "esp32c6",
             Self::Esp32 => "esp32",
+            Self::Virt => "virt",
         })
     }
 }
 
 impl Chip {
     /// The button that every development board has.
-    pub(crate) const fn boot_button(self) -> u8 {
+    pub(crate) const fn boot_button(self) -> Option<u8> {
         match self {
-            Self::Esp32c3 | Self::Esp32c6 => 9,
-            Self::Esp32 => 0,
+            Self::Esp32c3 | Self::Esp32c6 => Some(9),
+            Self::Esp32 => Some(0),
+            Self::Virt => None,
         }
     }
 
@@ -43,6 +47,7 @@ impl Chip {
             Self::Esp32c3 => (21, 11..=17, &[18, 19]),
             Self::Esp32c6 => (30, 24..=30, &[12, 13]),
             Self::Esp32 => (39, 6..=11, &[1, 3]),
+            Self::Virt => return Err(NOT_THERE),
         };
         let is_missing = self == Self::Esp32 && [20, 24, 28, 29, 30, 31].contains(&pin);
         if pin > last || is_missing {
@@ -72,6 +77,7 @@ impl Chip {
                     Self::Esp32c3 => 0..=4,
                     Self::Esp32c6 => 0..=6,
                     Self::Esp32 => 32..=39,
+                    Self::Virt => return Err(NOT_THERE),
                 };
                 if measured.contains(&pin) { self.check(pin, false) } else { Err(NOT_MEASURED) }
             }

@@ -34,6 +34,8 @@ pub(crate) struct Part {
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageError {
+    #[error("QEMU is given the program apart from the flash: leave out --program and --partitions")]
+    Virt,
     #[error("the program cannot be made an image")]
     Format(#[source] espflash::Error),
     #[error("the partition table has no `{0}`")]
@@ -55,6 +57,7 @@ pub(crate) fn build(chip: Chip, elf: &[u8], partitions: &Path, device: &[u8]) ->
         Chip::Esp32c3 => Target::Esp32c3,
         Chip::Esp32c6 => Target::Esp32c6,
         Chip::Esp32 => Target::Esp32,
+        Chip::Virt => return Err(ImageError::Virt),
     };
     let settings = FlashSettings::new(Some(FlashMode::Dio), Some(FlashSize::_4Mb), None);
     let crystal = target.default_xtal_frequency();

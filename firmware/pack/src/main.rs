@@ -31,6 +31,9 @@ use thingfleet_device::{
 use thingfleet_firmware::carried::{Carried, Front};
 
 /// Puts a program and a device definition together to an image for an ESP32.
+///
+/// Without a program it writes what lies in the partition `device` only: with that, a board that has the program becomes
+/// another device.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -40,11 +43,11 @@ struct Arguments {
     #[arg(long, value_enum)]
     chip: Chip,
     /// The program that was built for that chip
-    #[arg(long, value_name = "ELF")]
-    program: PathBuf,
+    #[arg(long, value_name = "ELF", requires = "partitions")]
+    program: Option<PathBuf>,
     /// The partition table
-    #[arg(long, value_name = "CSV")]
-    partitions: PathBuf,
+    #[arg(long, value_name = "CSV", requires = "program")]
+    partitions: Option<PathBuf>,
     /// Directory that the image is written to
     #[arg(long)]
     out: PathBuf,
@@ -76,7 +79,7 @@ struct Arguments {
     #[arg(long)]
     button: Option<u8>,
     /// Hold the image to this budget
-    #[arg(long, value_name = "TXT")]
+    #[arg(long, value_name = "TXT", requires = "program")]
     budget: Option<PathBuf>,
     /// Another pin for a driver of the definition, such as `temp.sda=4`
     #[arg(long = "pin", value_name = "CHANNEL.PIN=NUMBER", value_parser = moved)]
@@ -137,26 +140,35 @@ fn pack(arguments: &Arguments) -> Result<(), PackError> {
     let chip = arguments.chip;
     let (carried, simulated) = carried(arguments)?;
     let device = carried.to_bytes().ok_or(PackError::Encoding)?;
-    let elf = read(&arguments.program)?;
-    let image = image::build(chip, &elf, &arguments.partitions, &device)?;
-    let memory = memory::look(&elf)?;
-    let path = arguments.out.join(format!("{}-{chip}.bin", carried.name));
-    fs::write(&path, &image.bytes).map_err(|source| PackError::Write { path: path.clone(), source })?;
-
-    println!("{} for {chip}: {} ({} bytes)", carried.name, path.display(), image.bytes.len());
-    for part in &image.parts {
-        println!("  {:<12}{:>9} bytes at {:#08x}{}", part.name, part.size, part.start, part.room());
-    }
-    print!("{memory}");
-    if let Some(path) = &arguments.budget {
-        let budget = Budget::read(&String::from_utf8_lossy(&read(path)?))?;
-        print!("{}", budget.hold(chip, &carried.definition.kind, image.program(), &memory)?);
+    if let (Some(program), Some(partitions)) = (&arguments.program, &arguments.partitions) {
+        let elf = read(program)?;
+        let image = image::build(chip, &elf, partitions, &device)?;
+        let memory = memory::look(&elf)?;
+        write(arguments, &format!("{}-{chip}.bin", carried.name), &image.bytes)?;
+        for part in &image.parts {
+            println!("  {:<12}{:>9} bytes at {:#08x}{}", part.name, part.size, part.start, part.room());
+        }
+        print!("{memory}");
+        if let Some(path) = &arguments.budget {
+            let budget = Budget::read(&String::from_utf8_lossy(&read(path)?))?;
+            print!("{}", budget.hold(chip, &carried.definition.kind, image.program(), &memory)?);
+        }
+    } else {
+        write(arguments, &format!("{}-{chip}.device.bin", carried.name), &device)?;
     }
     for what in simulated {
         println!("  {what}");
     }
     let code = QrCode { address: carried.address(), key: carried.key.public() };
     println!("  label: {code}");
+    Ok(())
+}
+
+/// Writes a file of this name, and says so.
+fn write(arguments: &Arguments, name: &str, bytes: &[u8]) -> Result<(), PackError> {
+    let path = arguments.out.join(name);
+    fs::write(&path, bytes).map_err(|source| PackError::Write { path: path.clone(), source })?;
+    println!("{} ({} bytes)", path.display(), bytes.len());
     Ok(())
 }
 
@@ -176,7 +188,7 @@ fn carried(arguments: &Arguments) -> Result<(Carried, Vec<String>), PackError> {
     let front = Front {
         light: arguments.light.clone().unwrap_or_default(),
         light_is_low: arguments.light_is_low,
-        button: Some(arguments.button.unwrap_or(chip.boot_button())),
+        button: arguments.button.or(chip.boot_button()),
     };
     check_pins(chip, &front, &definition)?;
     let carried = Carried {

@@ -7,8 +7,8 @@ use thingfleet_device::binding::Driver;
 /// The thesis's board, with these options.
 fn board(out: &TempDir, chip: &str, options: &[&str]) -> Arguments {
     let out = out.path().to_str().expect("a path in UTF-8");
-    let fixed = ["thingfleet-pack", "../../devices/board.yaml", "--chip", chip, "--program", "none"];
-    let rest = ["--partitions", "none", "--authority", "../esp/roots.pem", "--out", out];
+    let fixed = ["thingfleet-pack", "../../devices/board.yaml", "--chip", chip];
+    let rest = ["--authority", "../esp/roots.pem", "--out", out];
     Arguments::parse_from(fixed.iter().chain(&rest).chain(options))
 }
 
@@ -55,4 +55,22 @@ fn a_device_has_the_name_the_server_and_the_authorities_that_it_is_given() {
     assert!(desk.roots.contains("BEGIN CERTIFICATE") && desk.built > UnixMillis(1_700_000_000_000));
     let (other, _) = packed("esp32", &[]).expect("it fits");
     assert_eq!((other.name.as_str(), other.serial.as_str()), ("board-1", "board-1"));
+}
+
+#[test]
+fn without_a_program_only_what_the_board_is_is_written() {
+    let out = tempfile::tempdir().expect("a directory");
+    pack(&board(&out, "virt", &[])).expect("there is nothing else to put in");
+    let written = fs::read(out.path().join("board-1-virt.device.bin")).expect("it is written");
+    assert!(written.starts_with(b"TFD1") && written.len() < 0x1_0000, "{} bytes", written.len());
+}
+
+#[test]
+fn qemus_machine_has_no_pins_and_no_image() {
+    let (simulated, said) = packed("virt", &[]).expect("it fits");
+    assert_eq!((simulated.definition.firmware, said.len(), simulated.front), (vec![], 4, Front::default()));
+    let out = tempfile::tempdir().expect("a directory");
+    let program = ["--program", "../esp/roots.pem", "--partitions", "../esp/partitions.csv"];
+    let refused = pack(&board(&out, "virt", &program)).expect_err("it has no image");
+    assert!(matches!(refused, PackError::Image(image::ImageError::Virt)), "{refused}");
 }

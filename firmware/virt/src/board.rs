@@ -7,7 +7,6 @@ use crate::{
     flash::Flash,
     meter::{self, memory, metered, work},
     net::Card,
-    settings::Settings,
     time,
 };
 use alloc::{
@@ -15,25 +14,29 @@ use alloc::{
     format,
     string::{String, ToString},
 };
-use core::{fmt::Write as _, net::SocketAddrV4};
+use core::{
+    fmt::{self, Write as _},
+    net::SocketAddrV4,
+};
 use embassy_executor::Spawner;
 use embassy_net::{
-    Config, Runner, Stack, StackResources,
+    Config, DhcpConfig, Runner, Stack, StackResources,
     tcp::client::{TcpClient, TcpClientState, TcpConnection},
 };
 use embassy_time::Timer;
 use embedded_nal_async::TcpConnect as _;
 use thingfleet_device::{
     commissioning::{credentials, journey::NetworkFailure},
-    definition::Security,
     io::{Colour, Event, FailureKind, Input, StreamFailure},
 };
 use thingfleet_firmware::{
+    carried::Carried,
     platform::{Network, Panel, Radio},
     time::TimeFailure,
+    wall::Wall,
 };
 use thingfleet_link::H4;
-use thingfleet_net::{Place, ask_time};
+use thingfleet_net::{Place, TIME_SERVER, ask_time};
 use thingfleet_tls::{Session, Trust};
 
 /// Connections at a time: the one there is, and the last one's end.
@@ -46,24 +49,28 @@ const SOCKETS: usize = CONNECTIONS + 3;
 /// Time between two looks at the serial line.
 const LOOK: embassy_time::Duration = embassy_time::Duration::from_millis(20);
 
-/// What could not be found or read when the machine started.
+/// What was not there when the machine started.
 #[derive(Debug)]
-pub struct Missing(pub &'static str);
+pub struct Missing(&'static str);
 
-/// The machine, with everything found.
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// What the machine has.
 pub struct Machine {
     /// Its Bluetooth line.
     pub radio: Line,
-    /// Its network.
-    pub network: Lan,
+    /// Its network card.
+    pub card: Card,
     /// Its flash.
     pub flash: Flash,
     /// Its serial line.
     pub panel: Terminal,
     /// Its randomness.
     pub random: Random,
-    /// How values are protected on the air, if that is not as in the definition.
-    pub security: Option<Security>,
 }
 
 impl Machine {
@@ -72,32 +79,16 @@ impl Machine {
     ///
     /// # Errors
     /// [`Missing`] names what is not there.
-    pub fn start(spawner: Spawner) -> Result<Self, Missing> {
+    pub fn start() -> Result<Self, Missing> {
         time::init();
         // SAFETY: the handlers are there, and everything they touch is initialised statically.
         unsafe { riscv::interrupt::enable() };
-        let mut random = Random::find().ok_or(Missing("a virtio-rng"))?;
+        let random = Random::find().ok_or(Missing("a virtio-rng"))?;
         let card = Card::find().ok_or(Missing("a virtio network card"))?;
         let flash = Flash::find().ok_or(Missing("a virtio disk"))?;
         let console = Console::find().ok_or(Missing("a virtio console"))?;
-        let Settings { server, time_server, security, authority } =
-            Settings::read().ok_or(Missing("an address and an authority"))?;
-        let trust = Trust::new(random, authority, &time::WALL).ok_or(Missing("TLS"))?;
-        let resources: &'static mut StackResources<SOCKETS> = Box::leak(Box::new(StackResources::new()));
-        let seed = rand_core::Rng::next_u64(&mut random);
-        let (stack, runner) = embassy_net::new(card, Config::dhcpv4(Default::default()), resources, seed);
-        let state: &'static TcpClientState<CONNECTIONS, SEND, RECEIVE> =
-            Box::leak(Box::new(TcpClientState::new()));
-        spawner.spawn(run(runner).map_err(|_| Missing("room for a task"))?);
         meter::ready();
-        Ok(Self {
-            radio: Line(console),
-            network: Lan { stack, client: TcpClient::new(stack, state), trust, server, time_server },
-            flash,
-            panel: Terminal { line: String::new() },
-            random,
-            security,
-        })
+        Ok(Self { radio: Line(console), card, flash, panel: Terminal { line: String::new() }, random })
     }
 }
 
@@ -125,6 +116,30 @@ pub struct Lan {
     trust: Trust,
     server: Option<SocketAddrV4>,
     time_server: Place,
+}
+
+impl Lan {
+    /// Sets it up for this device, whose wall clock that is; to be called once.
+    ///
+    /// # Errors
+    /// [`Missing`] names what is not there.
+    pub fn start(
+        card: Card,
+        mut random: Random,
+        carried: &Carried,
+        wall: &'static Wall,
+        spawner: Spawner,
+    ) -> Result<Self, Missing> {
+        let trust = Trust::new(random, carried.roots.clone().into_bytes(), wall).ok_or(Missing("TLS"))?;
+        let resources: &'static mut StackResources<SOCKETS> = Box::leak(Box::new(StackResources::new()));
+        let seed = rand_core::Rng::next_u64(&mut random);
+        let (stack, runner) = embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed);
+        let state: &'static TcpClientState<CONNECTIONS, SEND, RECEIVE> =
+            Box::leak(Box::new(TcpClientState::new()));
+        spawner.spawn(run(runner).map_err(|_| Missing("room for a task"))?);
+        let time_server = Place::of_time_server(carried.time_server.as_deref().unwrap_or(TIME_SERVER));
+        Ok(Self { stack, client: TcpClient::new(stack, state), trust, server: carried.server, time_server })
+    }
 }
 
 impl Network for Lan {

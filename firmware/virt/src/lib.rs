@@ -4,7 +4,6 @@
 //! Nothing here knows what a device is; `bin/` does. `unsafe` is what registers and virtio queues need, and nothing else.
 #![no_std]
 
-#[cfg(feature = "board")]
 extern crate alloc;
 
 #[cfg(feature = "board")]
@@ -15,6 +14,7 @@ mod console;
 mod entropy;
 #[cfg(feature = "board")]
 mod flash;
+pub mod given;
 #[cfg(feature = "board")]
 mod interrupt;
 #[cfg(feature = "board")]
@@ -25,12 +25,10 @@ pub mod meter;
 mod net;
 #[cfg(feature = "board")]
 pub mod reset;
-#[cfg(feature = "board")]
-mod settings;
 #[cfg(feature = "bodies")]
 pub mod standstill;
 #[cfg(feature = "board")]
-pub mod time;
+mod time;
 #[cfg(feature = "board")]
 mod virtio;
 

@@ -1,22 +1,14 @@
-//! The machine's clocks: embassy's time from the core's timer, and the wall clock, which is as ignorant as a chip's when the
-//! machine is switched on.
+//! The machine's clock: embassy's time from the core's timer.
 
 use crate::{read, write};
 use core::{cell::RefCell, task::Waker};
 use critical_section::Mutex;
 use embassy_time_driver::Driver;
 use embassy_time_queue_utils::Queue;
-use thingfleet_device::time::UnixMillis;
-use thingfleet_firmware::wall::Wall;
 
 /// Time of the core-local interruptor, at 10 MHz, and when it interrupts.
 const TIME: usize = 0x0200_bff8;
 const COMPARE: usize = 0x0200_4000;
-
-/// The machine's wall clock.
-pub static WALL: Wall = Wall::built(UnixMillis(BUILT));
-/// When the image was built, in milliseconds since 1970.
-const BUILT: u64 = include!(concat!(env!("OUT_DIR"), "/built"));
 
 struct Clint {
     queue: Mutex<RefCell<Queue>>,

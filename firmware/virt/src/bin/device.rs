@@ -1,81 +1,70 @@
-//! A whole device: the definition that the image was built with, as the firmware's body, until it is stopped.
+//! A whole device: the one that lies in the machine's flash (`thingfleet_firmware::carried`), as the firmware's body, until
+//! it is stopped.
 #![no_std]
 #![no_main]
+#![expect(clippy::large_futures, reason = "the device is one, and lies where the executor keeps its task")]
 
-use core::fmt::Write as _;
-use embassy_executor::Spawner;
-use thingfleet_device::{
-    commissioning::{qr::Address, seal::DeviceKey},
-    definition::{ActuatorMode, Definition},
-    instance::{Access, Addressing, Commissioning, Instance},
+extern crate alloc;
+
+use alloc::boxed::Box;
+use core::{
+    fmt::{Display, Write as _},
+    ops::Range,
 };
+use embassy_executor::Spawner;
+use thingfleet_device::instance::Instance;
 use thingfleet_firmware::{
     body::{self, Board},
+    carried::Carried,
     store::Store,
+    wall::Wall,
 };
 use thingfleet_virt::{
     Serial,
-    board::{Machine, Missing},
+    board::{Lan, Machine},
     exit, heap_used, init,
     meter::metered,
     reset,
-    time::WALL,
 };
 
-static DEFINITION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/device.bin"));
-
-/// The part of the flash that is the store's.
-const STORE: core::ops::Range<u32> = 0..4 * 4096;
-/// The device's key, which is no secret: there is no label to print it on, and nothing to protect.
-const KEY: DeviceKey = DeviceKey::from_seed([7; 32]);
-/// The device's random static address.
-const ADDRESS: Address = Address([0xF2, 0, 0, 0, 0, 1]);
+/// Where things lie in the flash: what the device keeps, and which one it is.
+const STORE: Range<u32> = 0..0x4000;
+const DEVICE: Range<u32> = 0x4000..0x14000;
 
 #[embassy_executor::main(entry = "riscv_rt::entry")]
 async fn main(spawner: Spawner) {
     init();
-    let Ok(mut definition) = postcard::from_bytes::<Definition>(DEFINITION) else {
-        give_up("the definition cannot be read")
+    let Machine { mut radio, card, mut flash, mut panel, mut random } =
+        Machine::start().unwrap_or_else(|why| give_up(&why));
+    let carried = match Carried::read(&mut flash, DEVICE).await {
+        Ok(carried) => carried,
+        Err(why) => give_up(&why),
     };
-    let mut machine = match Machine::start(spawner) {
-        Ok(machine) => machine,
-        Err(Missing(what)) => give_up(what),
+    let mut store = match Store::new(flash, STORE) {
+        Ok(store) => store,
+        Err(why) => give_up(&why),
     };
-    definition.bluetooth.security = machine.security.unwrap_or(definition.bluetooth.security);
-    let instance = Instance {
-        name: definition.kind.clone() + "-virt",
-        seed: 0,
-        serial: "virt-1".into(),
-        epoch: WALL.now(),
-        speed: 1.0,
-        starts: Default::default(),
-        account: None,
-        owners: Default::default(),
-        commissioning: Commissioning::Bluetooth,
-        key: Some(KEY),
-        stored: None,
-        access: Access::default(),
-        addressing: Addressing::default(),
-        actuators: ActuatorMode::Auto,
-        faults: Default::default(),
-        last_reset: reset::reason(),
+    let wall: &'static Wall = Box::leak(Box::new(Wall::built(carried.built)));
+    let network = match Lan::start(card, random, &carried, wall, spawner) {
+        Ok(network) => network,
+        Err(why) => give_up(&why),
     };
-    let Ok(mut store) = Store::new(machine.flash, STORE) else { give_up("the flash is too small") };
     let board = Board {
-        radio: &mut machine.radio,
-        address: ADDRESS,
-        network: &machine.network,
-        wall: &WALL,
+        radio: &mut radio,
+        address: carried.address(),
+        network: &network,
+        wall,
         store: &mut store,
-        panel: &mut machine.panel,
-        entropy: &mut machine.random,
+        panel: &mut panel,
+        entropy: &mut random,
     };
-    metered(body::run(&definition, instance, board)).await;
+    let instance = Instance { last_reset: reset::reason(), ..carried.instance(wall.now()) };
+    metered(body::run(&carried.definition, instance, board)).await;
     _ = writeln!(Serial, "stopped with {} bytes of heap in use", heap_used());
     exit(0)
 }
 
-fn give_up(what: &str) -> ! {
-    _ = writeln!(Serial, "missing: {what}");
+fn give_up(why: &dyn Display) -> ! {
+    _ = writeln!(Serial, "missing: {why}");
     exit(1)
 }
