@@ -1,16 +1,10 @@
 //! The Wi-Fi half of the radio, and TCP/IP and TLS over it.
 
 use crate::entropy::Random;
-use alloc::{boxed::Box, format};
-use core::net::SocketAddrV4;
 use embassy_executor::Spawner;
 use embassy_futures::select::select;
-use embassy_net::{
-    Config, Runner, Stack, StackResources,
-    tcp::client::{TcpClient, TcpClientState, TcpConnection},
-};
+use embassy_net::Runner;
 use embassy_sync::{blocking_mutex::raw::NoopRawMutex, mutex::Mutex};
-use embedded_nal_async::TcpConnect as _;
 use esp_hal::{peripherals::WIFI, rng::Rng};
 use esp_radio::wifi::{
     AuthenticationMethodConfig, Config as Joining, ConnectionError, ControllerConfig, DisconnectReason,
@@ -18,29 +12,18 @@ use esp_radio::wifi::{
 };
 use thingfleet_device::{
     commissioning::{credentials, journey::NetworkFailure},
-    io::{FailureKind, StreamFailure},
+    io::StreamFailure,
 };
 use thingfleet_firmware::{carried::Carried, platform::Network, time::TimeFailure, wall::Wall};
-use thingfleet_net::{Place, TIME_SERVER, ask_time};
+use thingfleet_net::{Internet, Socket};
 use thingfleet_tls::{Session, Trust};
-
-/// Connections at a time: the one there is, and the last one's end.
-const CONNECTIONS: usize = 2;
-/// Bytes of room for what a connection sends, and for what it receives.
-const SEND: usize = 2048;
-const RECEIVE: usize = 4096;
-/// Sockets of the network: those, and the ones of DHCP, of DNS and of a question for the time.
-const SOCKETS: usize = CONNECTIONS + 3;
 
 /// The network.
 pub(crate) struct Wireless {
     /// What the radio is switched on with; it is on while there is a controller.
     controller: Mutex<NoopRawMutex, (WIFI<'static>, Option<WifiController<'static>>)>,
-    stack: Stack<'static>,
-    client: TcpClient<'static, CONNECTIONS, SEND, RECEIVE>,
+    internet: Internet,
     trust: Trust,
-    server: Option<SocketAddrV4>,
-    time_server: Place,
 }
 
 impl Wireless {
@@ -53,21 +36,10 @@ impl Wireless {
     ) -> Result<Self, &'static str> {
         let roots = carried.roots.clone().into_bytes();
         let trust = Trust::new(Random, roots, wall).ok_or("TLS")?;
-        let resources: &'static mut StackResources<SOCKETS> = Box::leak(Box::new(StackResources::new()));
         let seed = u64::from(Rng::new().random());
-        let config = Config::dhcpv4(embassy_net::DhcpConfig::default());
-        let (stack, runner) = embassy_net::new(Interface::station(), config, resources, seed);
+        let (internet, runner) = Internet::new(Interface::station(), seed, carried);
         spawner.spawn(run(runner).map_err(|_| "room for a task")?);
-        let state: &'static TcpClientState<CONNECTIONS, SEND, RECEIVE> =
-            Box::leak(Box::new(TcpClientState::new()));
-        Ok(Self {
-            controller: Mutex::new((wifi, None)),
-            stack,
-            client: TcpClient::new(stack, state),
-            trust,
-            server: carried.server,
-            time_server: Place::of_time_server(carried.time_server.as_deref().unwrap_or(TIME_SERVER)),
-        })
+        Ok(Self { controller: Mutex::new((wifi, None)), internet, trust })
     }
 }
 
@@ -77,7 +49,7 @@ async fn run(mut runner: Runner<'static, Interface>) {
 }
 
 impl Network for Wireless {
-    type Socket<'a> = TcpConnection<'a, CONNECTIONS, SEND, RECEIVE>;
+    type Socket<'a> = Socket<'a>;
     type Secured<'a> = Session<'a, Self::Socket<'a>>;
 
     async fn join(&self, network: &credentials::Network) -> Result<(), NetworkFailure> {
@@ -89,14 +61,14 @@ impl Network for Wireless {
         *controller = None;
         let started = WifiController::new(wifi, config).map_err(not_started)?;
         controller.insert(started).connect_async().await.map_err(|error| not_joined(&error))?;
-        self.stack.wait_config_up().await;
+        self.internet.up().await;
         Ok(())
     }
 
     async fn lost(&self) -> NetworkFailure {
         let radio = self.controller.lock().await;
         if let (_, Some(controller)) = &*radio {
-            select(controller.wait_for_disconnect_async(), self.stack.wait_config_down()).await;
+            select(controller.wait_for_disconnect_async(), self.internet.down()).await;
         }
         NetworkFailure::Lost
     }
@@ -108,12 +80,7 @@ impl Network for Wireless {
     }
 
     async fn connect(&self, domain: &str) -> Result<Self::Socket<'_>, StreamFailure> {
-        let server = Place::of_domain(domain, self.server).find(self.stack).await?;
-        let connected = self.client.connect(server.into()).await;
-        connected.map_err(|error| StreamFailure {
-            kind: FailureKind::Unreachable,
-            text: format!("no connection to {server}: {error:?}"),
-        })
+        self.internet.connect(domain).await
     }
 
     async fn secure<'a>(
@@ -125,7 +92,7 @@ impl Network for Wireless {
     }
 
     async fn ask_time(&self, request: &[u8], answer: &mut [u8]) -> Result<usize, TimeFailure> {
-        ask_time(self.stack, &self.time_server, request, answer).await
+        self.internet.ask_time(request, answer).await
     }
 }
 

@@ -10,24 +10,16 @@ use crate::{
     time,
 };
 use alloc::{
-    boxed::Box,
     format,
     string::{String, ToString},
 };
-use core::{
-    fmt::{self, Write as _},
-    net::SocketAddrV4,
-};
+use core::fmt::{self, Write as _};
 use embassy_executor::Spawner;
-use embassy_net::{
-    Config, DhcpConfig, Runner, Stack, StackResources,
-    tcp::client::{TcpClient, TcpClientState, TcpConnection},
-};
+use embassy_net::Runner;
 use embassy_time::Timer;
-use embedded_nal_async::TcpConnect as _;
 use thingfleet_device::{
     commissioning::{credentials, journey::NetworkFailure},
-    io::{Colour, Event, FailureKind, Input, StreamFailure},
+    io::{Colour, Event, Input, StreamFailure},
 };
 use thingfleet_firmware::{
     carried::Carried,
@@ -36,16 +28,9 @@ use thingfleet_firmware::{
     wall::Wall,
 };
 use thingfleet_link::H4;
-use thingfleet_net::{Place, TIME_SERVER, ask_time};
+use thingfleet_net::{Internet, Socket};
 use thingfleet_tls::{Session, Trust};
 
-/// Connections at a time: the one there is, and the last one's end.
-const CONNECTIONS: usize = 2;
-/// Bytes of room for what a connection sends, and for what it receives.
-const SEND: usize = 2048;
-const RECEIVE: usize = 4096;
-/// Sockets of the network: those, and the ones of DHCP, of DNS and of the question for the time.
-const SOCKETS: usize = CONNECTIONS + 3;
 /// Time between two looks at the serial line.
 const LOOK: embassy_time::Duration = embassy_time::Duration::from_millis(20);
 
@@ -111,11 +96,8 @@ impl Radio for Line {
 
 /// The machine's network. Every wireless network is in reach, except `nowhere`, and each of them is the cable.
 pub struct Lan {
-    stack: Stack<'static>,
-    client: TcpClient<'static, CONNECTIONS, SEND, RECEIVE>,
+    internet: Internet,
     trust: Trust,
-    server: Option<SocketAddrV4>,
-    time_server: Place,
 }
 
 impl Lan {
@@ -131,47 +113,38 @@ impl Lan {
         spawner: Spawner,
     ) -> Result<Self, Missing> {
         let trust = Trust::new(random, carried.roots.clone().into_bytes(), wall).ok_or(Missing("TLS"))?;
-        let resources: &'static mut StackResources<SOCKETS> = Box::leak(Box::new(StackResources::new()));
         let seed = rand_core::Rng::next_u64(&mut random);
-        let (stack, runner) = embassy_net::new(card, Config::dhcpv4(DhcpConfig::default()), resources, seed);
-        let state: &'static TcpClientState<CONNECTIONS, SEND, RECEIVE> =
-            Box::leak(Box::new(TcpClientState::new()));
+        let (internet, runner) = Internet::new(card, seed, carried);
         spawner.spawn(run(runner).map_err(|_| Missing("room for a task"))?);
-        let time_server = Place::of_time_server(carried.time_server.as_deref().unwrap_or(TIME_SERVER));
-        Ok(Self { stack, client: TcpClient::new(stack, state), trust, server: carried.server, time_server })
+        Ok(Self { internet, trust })
     }
 }
 
 impl Network for Lan {
-    type Socket<'a> = TcpConnection<'a, CONNECTIONS, SEND, RECEIVE>;
+    type Socket<'a> = Socket<'a>;
     type Secured<'a> = Session<'a, Self::Socket<'a>>;
 
     async fn join(&self, network: &credentials::Network) -> Result<(), NetworkFailure> {
         if network.ssid == "nowhere" {
             return Err(NetworkFailure::NotFound);
         }
-        self.stack.wait_config_up().await;
+        self.internet.up().await;
         Ok(())
     }
 
     async fn lost(&self) -> NetworkFailure {
-        self.stack.wait_config_down().await;
+        self.internet.down().await;
         NetworkFailure::Lost
     }
 
     async fn ask_time(&self, request: &[u8], answer: &mut [u8]) -> Result<usize, TimeFailure> {
-        ask_time(self.stack, &self.time_server, request, answer).await
+        self.internet.ask_time(request, answer).await
     }
 
     async fn leave(&self) {}
 
     async fn connect(&self, domain: &str) -> Result<Self::Socket<'_>, StreamFailure> {
-        let server = Place::of_domain(domain, self.server).find(self.stack).await?;
-        let connected = self.client.connect(server.into()).await;
-        connected.map_err(|error| StreamFailure {
-            kind: FailureKind::Unreachable,
-            text: format!("no connection to {server}: {error:?}"),
-        })
+        self.internet.connect(domain).await
     }
 
     async fn secure<'a>(
