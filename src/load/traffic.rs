@@ -201,8 +201,10 @@ impl Drop for Flow {
 fn channels(definition: &Definition, role: Role) -> impl Iterator<Item = ChannelId> + '_ {
     let fits = move |channel: &thingfleet_device::definition::Channel| match role {
         Role::Sensor => channel.role == role,
-        // What a button or a text is set to is not reported as it was written.
-        Role::Actuator => channel.role == role && !matches!(channel.kind, Kind::Button | Kind::Text(_)),
+        // What a button or a text is set to is not reported as it was written, and some only a device itself sets.
+        Role::Actuator => {
+            channel.role == role && channel.settable && !matches!(channel.kind, Kind::Button | Kind::Text(_))
+        }
     };
     definition.channels().filter(move |(_, channel)| fits(channel)).map(|(id, _)| id)
 }
@@ -232,4 +234,18 @@ fn another(definition: &Definition, channel: ChannelId, turn: usize) -> String {
         Kind::Button | Kind::Text(_) => Value::Integer(0),
     };
     wire::to_text(channel, &value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thingfleet_schema::catalogue;
+
+    #[test]
+    fn only_what_a_person_can_set_is_set() {
+        let thermostat = catalogue::find("thermostat").unwrap().definition();
+        let names: Vec<_> =
+            channels(&thermostat, Role::Actuator).map(|id| thermostat.channel(id).name.as_str()).collect();
+        assert_eq!(names, ["mode", "setpoint"]);
+    }
 }
