@@ -61,23 +61,14 @@ async fn main(spawner: Spawner) {
 
     let mut flash = Flash::new(chip.FLASH);
     let parts = flash.parts().unwrap_or_else(|why| give_up(&why));
-    let carried = match Carried::read(&mut flash, parts.device).await {
-        Ok(carried) => carried,
-        Err(why) => give_up(&why),
-    };
-    let mut store = match Store::new(flash, parts.store) {
-        Ok(store) => store,
-        Err(why) => give_up(&why),
-    };
+    let carried = Carried::read(&mut flash, parts.device).await.unwrap_or_else(|why| give_up(&why));
+    let mut store = Store::new(flash, parts.store).unwrap_or_else(|why| give_up(&why));
     let soldered = Peripherals { bus: chip.I2C0, pwm: chip.LEDC };
     let mut panel = Front::new(&carried, soldered, watchdog);
     let mut radio = Antenna::new(chip.BT);
     let mut entropy = Random;
     let wall: &'static Wall = Box::leak(Box::new(Wall::built(carried.built)));
-    let network = match Wireless::start(chip.WIFI, &carried, wall, spawner) {
-        Ok(network) => network,
-        Err(why) => give_up(&why),
-    };
+    let network = Wireless::start(chip.WIFI, &carried, wall, spawner).unwrap_or_else(|why| give_up(&why));
     let board = Board {
         radio: &mut radio,
         address: carried.address(),

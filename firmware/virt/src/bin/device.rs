@@ -36,19 +36,10 @@ async fn main(spawner: Spawner) {
     init();
     let Machine { mut radio, card, mut flash, mut panel, mut random } =
         Machine::start().unwrap_or_else(|why| give_up(&why));
-    let carried = match Carried::read(&mut flash, DEVICE).await {
-        Ok(carried) => carried,
-        Err(why) => give_up(&why),
-    };
-    let mut store = match Store::new(flash, STORE) {
-        Ok(store) => store,
-        Err(why) => give_up(&why),
-    };
+    let carried = Carried::read(&mut flash, DEVICE).await.unwrap_or_else(|why| give_up(&why));
+    let mut store = Store::new(flash, STORE).unwrap_or_else(|why| give_up(&why));
     let wall: &'static Wall = Box::leak(Box::new(Wall::built(carried.built)));
-    let network = match Lan::start(card, random, &carried, wall, spawner) {
-        Ok(network) => network,
-        Err(why) => give_up(&why),
-    };
+    let network = Lan::start(card, random, &carried, wall, spawner).unwrap_or_else(|why| give_up(&why));
     let board = Board {
         radio: &mut radio,
         address: carried.address(),
